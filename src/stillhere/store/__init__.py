@@ -1,0 +1,62 @@
+"""The core: accounts, shelves and records in SQL, behind one door (``Store``)."""
+
+from stillhere.store.accounts import (
+    ACCOUNT,
+    AccountRow,
+    Accounts,
+    Created,
+    DevicePassword,
+    NewAccount,
+)
+from stillhere.store.core import Core, Identity
+from stillhere.store.draft import ShelfWrite
+from stillhere.store.gate import Gate, Opener
+from stillhere.store.journal import Journal, Receipt
+from stillhere.store.logins import BadLogin, Login, Logins, Throttled
+from stillhere.store.records import (
+    Change,
+    Collection,
+    Delta,
+    Op,
+    Record,
+    ShelfChanges,
+    State,
+    epoch_of,
+    seq_of,
+)
+from stillhere.store.shelf import Shelf
+from stillhere.store.store import Store
+from stillhere.store.tokens import BadToken, Tokens
+
+__all__ = [
+    "ACCOUNT",
+    "AccountRow",
+    "Accounts",
+    "BadLogin",
+    "BadToken",
+    "Change",
+    "Collection",
+    "Core",
+    "Created",
+    "Delta",
+    "DevicePassword",
+    "Gate",
+    "Identity",
+    "Journal",
+    "Login",
+    "Logins",
+    "NewAccount",
+    "Op",
+    "Opener",
+    "Receipt",
+    "Record",
+    "Shelf",
+    "ShelfChanges",
+    "ShelfWrite",
+    "State",
+    "Store",
+    "Throttled",
+    "Tokens",
+    "epoch_of",
+    "seq_of",
+]

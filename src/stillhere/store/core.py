@@ -1,0 +1,114 @@
+"""The core on disk: its home directory, database, key file and identity."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import msgspec
+
+from stillhere.errors import BadInput
+from stillhere.store.keyring import DataKeys, Keyring
+from stillhere.store.schema import connect, get_meta, set_meta
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who this core is: its id, the vault it belongs to, the epoch it may write in.
+
+    The secrets are in the clear here and wrapped in the database. ``journal_keys`` has one for
+    each epoch whose journal may still be read. ``recovering`` is true until every shelf of a
+    recovery is in rows.
+    """
+
+    core: bytes
+    vault: bytes
+    vault_place: str
+    epoch: int
+    signing_key: bytes
+    journal_keys: dict[int, bytes]
+    names_key: bytes
+    tokens_key: bytes
+    kit_public: bytes
+    root_public: bytes
+    created: int
+    recovering: bool = False
+
+    @property
+    def journal_key(self) -> bytes:
+        """The key of this epoch's journal."""
+        return self.journal_keys[self.epoch]
+
+
+class Core:
+    """An opened home. Connections for reading are one per thread; writing has its own."""
+
+    def __init__(self, home: Path, *, create: bool = False) -> None:
+        self.home = home
+        if create:
+            _make_home(home)
+        connect(home, create=create).close()
+        self.keyring = Keyring(home, create=create)
+        self._threads = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._key_reader = connect(home)
+        self._opened.append(self._key_reader)
+        self.data_keys = DataKeys(self.keyring, self._key_reader)
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection, for a thread that writes."""
+        return connect(self.home)
+
+    def reader(self) -> sqlite3.Connection:
+        """This thread's connection for reading."""
+        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            connection = self._threads.connection = connect(self.home)
+            self._opened.append(connection)
+        return connection
+
+    def identity(self) -> Identity:
+        """Who this core is. Raises BadInput for a home that was never finished."""
+        wrapped = get_meta(self.reader(), "identity")
+        if wrapped is None:
+            raise BadInput(
+                f"the core in {self.home} was never finished",
+                safe="nothing was changed",
+                hint="remove that folder and start the command that made it again",
+            )
+        return msgspec.msgpack.decode(self.keyring.open(wrapped, b"identity"), type=Identity)
+
+    def keep_identity(self, identity: Identity, connection: sqlite3.Connection) -> None:
+        """Keep who this core is, in the transaction at hand (or at once)."""
+        secret = msgspec.msgpack.encode(identity)
+        set_meta(connection, "identity", self.keyring.wrap(secret, b"identity"))
+
+    def shelves_of(self, kind: str) -> set[bytes]:
+        """The accounts that have a shelf of this kind in rows."""
+        rows = self.reader().execute("SELECT account FROM shelves WHERE kind = ?", (kind,))
+        return {row[0] for row in rows}
+
+    def checkpoint(self) -> None:
+        """Make everything committed so far durable in the core's own file."""
+        self.reader().execute("PRAGMA wal_checkpoint(FULL)")
+
+    def close(self) -> None:
+        """Close every reading connection."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{home} can't be made: {error}", safe="nothing was changed") from error
+    if any(home.iterdir()):
+        raise BadInput(
+            f"{home} is not empty",
+            safe="nothing was changed",
+            hint="name a folder that is empty or does not exist",
+        )
+    os.chmod(home, 0o700)

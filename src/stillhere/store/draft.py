@@ -1,0 +1,201 @@
+"""Writing one shelf: changes are drafted first, then applied and journalled together."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Sequence
+from itertools import count
+
+import msgspec
+
+from stillhere.errors import NotFound
+from stillhere.store.records import Change, Op, Record, State, epoch_of, seq_of
+from stillhere.store.shelf import Shelf, ShelfRow, encode_properties
+
+COLLECTION_MEDIA_TYPE = "application/vnd.stillhere.collection"
+_EMPTY = hashlib.sha256(b"").digest()
+_STATE_AFTER = {Op.PUT: State.PRESENT, Op.DELETE: State.DELETED}
+
+
+class ShelfWrite(Shelf):
+    """A shelf that can be changed, inside ``store.write`` only.
+
+    Its readings show the state before this draft; nothing of a draft is kept when the
+    function that wrote it raises.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, row: ShelfRow, epoch: int, device: str
+    ) -> None:
+        super().__init__(connection, row)
+        first = row.last_seq + 1 if epoch_of(row.last_seq) == epoch else seq_of(epoch, 1)
+        self._seqs = count(first)
+        self._now = time.time_ns() // 1_000_000
+        self.device = device
+        self.changes_made: list[Change] = []
+
+    def put(
+        self,
+        collection: str,
+        href: str,
+        body: bytes,
+        *,
+        uid: str = "",
+        component: str = "",
+        media_type: str = "",
+    ) -> Record:
+        """Store a body under a name, and heal every held record that these bytes prove."""
+        digest = hashlib.sha256(body).digest()
+        record = self._change(
+            Op.PUT, collection, href, uid, component, media_type, digest, body, len(body)
+        )
+        if self._row.held:
+            self._heal_twins(digest, body, except_for=(collection, href))
+        return record
+
+    def delete(self, collection: str, href: str) -> None:
+        """Delete a present or held record and leave its tombstone."""
+        record = self.record(collection, href)
+        if record is None:
+            self._change(Op.DELETE, collection, href, "", "", "", _EMPTY, None, 0)
+        else:
+            self._change_of(Op.DELETE, record, None)
+
+    def keep_conflict(self, collection: str, href: str, body: bytes) -> None:
+        """Keep a revision that lost against a newer one, in the owner's history."""
+        digest = hashlib.sha256(body).digest()
+        self._change(Op.CONFLICT, collection, href, "", "", "", digest, body, len(body))
+
+    def note(self, what: str, detail: dict[str, str | int]) -> None:
+        """Keep a piece of evidence with the shelf (a token of a lost tail, …)."""
+        body = msgspec.msgpack.encode({"what": what} | detail)
+        digest = hashlib.sha256(body).digest()
+        self._change(Op.NOTE, "", "", "", "", "", digest, body, len(body))
+
+    def put_collection(
+        self, name: str, properties: dict[str, str], component: str = "ADDRESSBOOK"
+    ) -> None:
+        """Make a collection, or give it these properties in place of those it has."""
+        body = encode_properties(properties)
+        self.put("", name, body, component=component, media_type=COLLECTION_MEDIA_TYPE)
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection and everything in it; all of it leaves tombstones."""
+        collection = self.record("", name)
+        if collection is None:
+            raise NotFound(f"there is no collection {name!r}", safe="nothing was changed")
+        for record in self.records(name):
+            self._change_of(Op.DELETE, record, None)
+        self._change_of(Op.DELETE, collection, None)
+
+    def _heal_twins(self, digest: bytes, body: bytes, except_for: tuple[str, str]) -> None:
+        for twin in self.held():
+            if twin.digest == digest and (twin.collection, twin.href) != except_for:
+                self._change_of(Op.PUT, twin, body)
+
+    def _change_of(self, op: Op, record: Record, body: bytes | None) -> None:
+        self._change(
+            op,
+            record.collection,
+            record.href,
+            record.uid,
+            record.component,
+            record.media_type,
+            record.digest,
+            body,
+            record.size,
+        )
+
+    def _change(
+        self,
+        op: Op,
+        collection: str,
+        href: str,
+        uid: str,
+        component: str,
+        media_type: str,
+        digest: bytes,
+        body: bytes | None,
+        size: int,
+    ) -> Record:
+        seq = next(self._seqs)
+        self.changes_made.append(
+            Change(
+                seq,
+                self._now,
+                self.device,
+                op,
+                collection,
+                href,
+                uid,
+                component,
+                media_type,
+                size,
+                digest,
+                body,
+            )
+        )
+        state = _STATE_AFTER.get(op, State.PRESENT)
+        return Record(
+            collection, href, seq, state, uid, component, media_type, size, digest, self._now
+        )
+
+
+def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequence[Change]) -> None:
+    """Bring the rows of a shelf to the state after ``changes``, which follow its last one.
+
+    Idempotent: changes already applied leave the same rows when they are applied again.
+    """
+    if not row.settled:
+        connection.execute("UPDATE records SET indexed = 1 WHERE shelf = ?", (row.id,))
+        connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
+        row.settled = 1
+    state_changes = [change for change in changes if change.op in _STATE_AFTER]
+    connection.executemany(
+        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        [
+            (
+                row.id,
+                c.collection,
+                c.href,
+                c.seq,
+                int(_STATE_AFTER[c.op]),
+                c.uid,
+                c.component,
+                c.media_type,
+                c.size,
+                c.digest,
+                c.time,
+                c.body,
+            )
+            for c in state_changes
+        ],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+        [(row.id, name, seq) for name, seq in {c.collection: c.seq for c in state_changes}.items()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (row.id, c.seq, int(c.op), c.collection, c.href, c.time, c.device, c.body or b"")
+            for c in changes
+            if c.op not in _STATE_AFTER
+        ],
+    )
+    row.last_seq = changes[-1].seq
+
+
+def save_head(connection: sqlite3.Connection, row: ShelfRow, last_seq: int, chain: bytes) -> None:
+    """Keep where the shelf's sequence and chain stand; recounts what is held if anything was."""
+    if row.held:
+        (row.held,) = connection.execute(
+            "SELECT count(*) FROM records WHERE shelf = ? AND state = 2", (row.id,)
+        ).fetchone()
+    connection.execute(
+        "UPDATE shelves SET last_seq = ?, chain = ?, held = ? WHERE id = ?",
+        (last_seq, chain, row.held, row.id),
+    )
+    row.last_seq, row.chain = last_seq, chain

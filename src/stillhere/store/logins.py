@@ -1,0 +1,182 @@
+"""Log-ins: device passwords by a fast hash, chosen ones by argon2id two at a time.
+
+A name that does not exist is answered like a wrong password, after the same work. Failures
+are throttled per name and client; a log-in that was verified before is served all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from stillhere.errors import BadInput, Closed, StillhereError
+from stillhere.store.accounts import (
+    ACCOUNT,
+    CREDENTIALS,
+    DEVICE_PREFIX,
+    DEVICES,
+    Device,
+    Password,
+    find_folded,
+    fold_name,
+    hash_device_secret,
+)
+from stillhere.store.door import Door
+
+REMEMBERED = 20_000  # verified log-ins and throttled clients kept in memory, each
+FREE_FAILURES = 10
+THROTTLE_S = 60.0
+WAITING_HASHES = 64
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class BadLogin(StillhereError):
+    """The name or the password is wrong; which, is not said."""
+
+
+class Throttled(StillhereError):
+    """Too many failures, or too many log-ins at once; ask again after ``retry_after`` s."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many log-ins failed", hint=f"try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class Login(NamedTuple):
+    """Who is asking, and with which device."""
+
+    account: bytes
+    name: str
+    device: str
+
+
+class _Verified(NamedTuple):
+    login: Login
+    position: int
+
+
+class Logins:
+    """Checks names and passwords against the account shelves."""
+
+    def __init__(self, store: Door) -> None:
+        self._store = store
+        self._secret = os.urandom(32)
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._hashing = ThreadPoolExecutor(2, thread_name_prefix="argon2")
+        self._waiting = 0
+        self._dummy = ""
+
+    async def authenticate(self, name: str, password: str, *, client: str) -> Login:
+        """Who has this name and password.
+
+        Raises BadLogin (401), Throttled (429), and Closed, Fenced or Unavailable (503)."""
+        remembered = hmac.digest(self._secret, f"{name}\0{password}".encode(), "sha256")
+        verified = self._verified.get(remembered)
+        if verified is not None:
+            if self._position(verified.login.account) == verified.position:
+                return verified.login
+            del self._verified[remembered]
+        login, position = await self._verify(name, password, client)
+        _remember(self._verified, remembered, _Verified(login, position))
+        return login
+
+    async def _verify(self, name: str, password: str, client: str) -> tuple[Login, int]:
+        try:
+            folded = fold_name(name)
+        except BadInput:
+            raise BadLogin("wrong name or password") from None
+        account = find_folded(self._store.core.reader(), folded)
+        if account is None:
+            account = await self._store.gate.find(folded)
+        if account is not None:
+            await self._store.gate.enter(account, ACCOUNT)
+        if password.startswith(DEVICE_PREFIX):
+            return self._check_device(account, name, password)
+        self._check_failures(folded, client)
+        checked = await self._check_chosen(account, name, password)
+        if checked is None:
+            self._count_failure(folded, client)
+            raise BadLogin("wrong name or password")
+        return checked
+
+    def _check_device(self, account: bytes | None, name: str, password: str) -> tuple[Login, int]:
+        device, _, secret = password.removeprefix(DEVICE_PREFIX).partition("-")
+        if account is not None:
+            with self._store.read(account, ACCOUNT) as shelf:
+                found = shelf.body(DEVICES, device)
+                position = shelf.last_seq
+            if found is not None and found[1] is not None:
+                kept = msgspec.msgpack.decode(found[1], type=Device)
+                if hmac.compare_digest(kept.hash, hash_device_secret(kept.salt, secret)):
+                    return Login(account, name, device), position
+        raise BadLogin("wrong name or password")
+
+    async def _check_chosen(
+        self, account: bytes | None, name: str, password: str
+    ) -> tuple[Login, int] | None:
+        argon2, position = "", 0
+        if account is not None:
+            with self._store.read(account, ACCOUNT) as shelf:
+                found = shelf.body(CREDENTIALS, "password")
+                position = shelf.last_seq
+            if found is not None and found[1] is None:
+                raise Closed("the password's record is held", reason="held", retry_after=300)
+            if found is not None and found[1] is not None:
+                argon2 = msgspec.msgpack.decode(found[1], type=Password).argon2
+        if self._waiting >= WAITING_HASHES:
+            raise Throttled(5)
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            right = await loop.run_in_executor(self._hashing, self._hash, argon2, password)
+        finally:
+            self._waiting -= 1
+        if account is None or not right:
+            return None
+        return Login(account, name, "password"), position
+
+    def _hash(self, argon2: str, password: str) -> bool:
+        from argon2 import PasswordHasher
+        from argon2.exceptions import VerificationError
+
+        hasher = PasswordHasher()
+        if not argon2 and not self._dummy:
+            self._dummy = hasher.hash(os.urandom(16).hex())
+        try:
+            hasher.verify(argon2 or self._dummy, password)
+        except VerificationError:
+            return False
+        return bool(argon2)
+
+    def _position(self, account: bytes) -> int:
+        row = self._store.gate.check(account, ACCOUNT, self._store.core.reader())
+        return row.last_seq
+
+    def _check_failures(self, folded: str, client: str) -> None:
+        count, last = self._failures.get((folded, client), (0, 0.0))
+        wait = THROTTLE_S - (time.monotonic() - last)
+        if count >= FREE_FAILURES and wait > 0:
+            raise Throttled(int(wait) + 1)
+
+    def _count_failure(self, folded: str, client: str) -> None:
+        count, last = self._failures.get((folded, client), (0, 0.0))
+        now = time.monotonic()
+        fresh = count if now - last < THROTTLE_S else 0
+        _remember(self._failures, (folded, client), (fresh + 1, now))
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

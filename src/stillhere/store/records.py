@@ -1,0 +1,109 @@
+"""What a shelf holds: records, their positions, and the changes that made them.
+
+Positions follow one rule everywhere (tokens, replication, proof):
+``seq = epoch << 40 | counter``, so a later epoch of the core is always a later position.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+EPOCH_SHIFT = 40
+
+
+def seq_of(epoch: int, counter: int) -> int:
+    """The position of the ``counter``-th change of ``epoch`` (both from 1)."""
+    return epoch << EPOCH_SHIFT | counter
+
+
+def epoch_of(seq: int) -> int:
+    """The epoch of the core that gave out this position."""
+    return seq >> EPOCH_SHIFT
+
+
+class State(IntEnum):
+    """Whether a record is there, was deleted (a tombstone), or is known without its body."""
+
+    PRESENT = 0
+    DELETED = 1
+    HELD = 2
+
+
+class Record(NamedTuple):
+    """One item of a shelf, without its body.
+
+    ``collection`` is "" for a collection's own record; ``size`` is in bytes,
+    ``modified`` in milliseconds since 1970 UTC, ``digest`` the SHA-256 of the body.
+    """
+
+    collection: str
+    href: str
+    seq: int
+    state: State
+    uid: str
+    component: str
+    media_type: str
+    size: int
+    digest: bytes
+    modified: int
+
+    @property
+    def etag(self) -> str:
+        """The strong ETag (RFC 9110, 8.8.3): equal bodies have equal ETags, for ever."""
+        return f'"{self.digest[:16].hex()}"'
+
+
+class Collection(NamedTuple):
+    """An address book, calendar, …: its properties and the last position of anything in it."""
+
+    name: str
+    properties: dict[str, str]
+    seq: int
+    position: int
+
+
+class Delta(NamedTuple):
+    """What changed in a collection after a position, oldest first, tombstones included.
+
+    ``position`` is what the next request may start from; ``truncated`` says more is waiting.
+    """
+
+    records: list[Record]
+    position: int
+    truncated: bool
+
+
+class Op(IntEnum):
+    """What a change did to its record; conflicts and notes leave the record as it is."""
+
+    PUT = 0
+    DELETE = 1
+    CONFLICT = 2
+    NOTE = 3
+
+
+class Change(NamedTuple):
+    """One entry of a shelf's sequence, as the journal takes it."""
+
+    seq: int
+    time: int
+    device: str
+    op: Op
+    collection: str
+    href: str
+    uid: str
+    component: str
+    media_type: str
+    size: int
+    digest: bytes
+    body: bytes | None
+
+
+class ShelfChanges(NamedTuple):
+    """The changes of one shelf in one group, in order, with the chain that they continue."""
+
+    account: bytes
+    kind: str
+    chain: bytes
+    changes: list[Change]

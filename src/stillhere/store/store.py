@@ -1,0 +1,92 @@
+"""The store's door: ``read`` and ``write`` one shelf at a time, through its gate."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from stillhere.errors import Fenced
+from stillhere.store.accounts import Accounts, Register
+from stillhere.store.core import Core
+from stillhere.store.draft import ShelfWrite
+from stillhere.store.gate import Gate
+from stillhere.store.journal import Journal
+from stillhere.store.logins import Logins
+from stillhere.store.shelf import Shelf
+from stillhere.store.tokens import Tokens
+from stillhere.store.writer import Write, Writer
+
+T = TypeVar("T")
+
+
+class Store:
+    """The live store of one core. Close it when done."""
+
+    def __init__(
+        self,
+        core: Core,
+        journal: Journal,
+        register: Register,
+        *,
+        kinds: Sequence[str] = ("contacts",),
+    ) -> None:
+        identity = core.identity()
+        self.core = core
+        self.epoch = identity.epoch
+        self.gate = Gate(core.reader)
+        self.tokens = Tokens(identity.tokens_key)
+        self.accounts = Accounts(self, register, kinds)
+        self.logins = Logins(self)
+        self._writer = Writer(core.connect(), journal, identity.epoch)
+
+    @contextmanager
+    def read(self, account: bytes, kind: str) -> Iterator[Shelf]:
+        """One consistent snapshot of an open shelf.
+
+        Raises Closed, NotFound, or what halts the core (Fenced, Unavailable)."""
+        connection = self.core.reader()
+        connection.execute("BEGIN")
+        try:
+            yield Shelf(connection, self.gate.check(account, kind, connection))
+        finally:
+            connection.execute("COMMIT")
+
+    def write(
+        self, account: bytes, kind: str, fn: Callable[[ShelfWrite], T], *, device: str = ""
+    ) -> Future[T]:
+        """Run ``fn`` on an open shelf in the writing thread; what it raises, the future raises.
+
+        The future resolves when the change is durable in the vault and committed, and not
+        before. It may raise Closed, Unavailable (nothing was kept) or Fenced."""
+        done: Future[T] = Future()
+        if self.gate.halted is not None:
+            done.set_exception(self.gate.halted)
+        else:
+            self._writer.submit(Write(account, kind, fn, device, done))
+        return done
+
+    def install(
+        self, fn: Callable[[sqlite3.Connection], Any], *, urgent: bool = False
+    ) -> Future[Any]:
+        """Run ``fn`` in a transaction of the writing thread, without a journal.
+
+        For rows that the vault holds already and for the core's own bookkeeping."""
+        return self._writer.install(fn, urgent=urgent)
+
+    def close_superseded(self) -> None:
+        """Close for ever: somebody holds a position of a later epoch than this core's."""
+        self.gate.halt(
+            Fenced(
+                "a later core of this service is alive",
+                safe="everything that was acknowledged is in the vault, and in that core",
+                hint="shut this core down and remove its home",
+            )
+        )
+
+    def close(self) -> None:
+        """Finish the waiting writes and close every connection."""
+        self._writer.close()
+        self.core.close()
