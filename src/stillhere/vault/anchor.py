@@ -1,0 +1,109 @@
+"""The anchor: what must exist in a vault, as of when, and where each shelf's pieces are.
+
+Reading it costs the root manifest and an index of the journal's tail, both bounded; a
+bucket's manifest is read when the first shelf of it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from stillhere.errors import Damaged
+from stillhere.vault.epochs import read_writers
+from stillhere.vault.image import ShelfSource
+from stillhere.vault.layout import bucket_of
+from stillhere.vault.manifests import Manifest, Root, manifests_of, read_manifest, read_root
+from stillhere.vault.opened import Vault
+from stillhere.vault.tail import Tail, read_tail
+
+
+@dataclass
+class Anchor:
+    """The newest root, the tail after it, and the buckets' manifests as they are needed.
+
+    ``broken`` has the buckets whose manifest can't be read, with the cause: their shelves
+    can't be proven."""
+
+    vault: Vault
+    root: Root
+    tail: Tail
+    epoch: int
+    broken: dict[tuple[str, int], str] = field(default_factory=dict)
+    _manifests: dict[tuple[str, int], Manifest] = field(default_factory=dict)
+
+    def manifest(self, kind: str, bucket: int) -> Manifest | None:
+        """A bucket's manifest, or None where there is none (see ``broken``)."""
+        key = (kind, bucket)
+        if key in self._manifests or key in self.broken:
+            return self._manifests.get(key)
+        named = manifests_of(self.root, kind).get(bucket)
+        if named is None:
+            return None
+        try:
+            self._manifests[key] = read_manifest(self.vault, kind, bucket, *named)
+        except Damaged as error:
+            self.broken[key] = error.what
+        return self._manifests.get(key)
+
+    def keep(self, kind: str, bucket: int, manifest: Manifest) -> None:
+        """Take a bucket's manifest that was read already."""
+        self._manifests[kind, bucket] = manifest
+
+    def forget(self, kind: str, bucket: int) -> None:
+        """Let a bucket's manifest go from memory."""
+        self._manifests.pop((kind, bucket), None)
+
+    def source(self, account: bytes, kind: str) -> ShelfSource:
+        """Where one shelf's pieces are."""
+        bucket = bucket_of(account, self.vault.bucket_bits)
+        manifest = self.manifest(kind, bucket)
+        entry = manifest.find(account) if manifest is not None else None
+        broken = self.broken.get((kind, bucket), "")
+        return ShelfSource(
+            self.vault, manifest, entry, self.tail, account, kind, self.epoch, broken
+        )
+
+    def buckets(self, kind: str) -> list[int]:
+        """The buckets that have a manifest of this kind."""
+        return sorted(manifests_of(self.root, kind))
+
+    def accounts(self, kind: str, bucket: int) -> list[bytes]:
+        """Every account with a shelf of this kind in a bucket, the tail's included."""
+        manifest = self.manifest(kind, bucket)
+        known = {entry.account for entry in manifest.shelves} if manifest is not None else set()
+        bits = self.vault.bucket_bits
+        known |= {
+            account
+            for account, touched_kind in self.tail.shelves()
+            if touched_kind == kind and bucket_of(account, bits) == bucket
+        }
+        return sorted(known)
+
+
+def read_anchor(
+    vault: Vault,
+    journal_keys: Mapping[int, bytes],
+    epoch: int,
+    *,
+    ends: Mapping[int, Mapping[int, int]] | None = None,
+    writers: Mapping[int, Iterable[int]] | None = None,
+) -> Anchor:
+    """The anchor of a vault whose newest epoch is ``epoch``.
+
+    ``ends`` gives the sealed ends of past epochs. Raises Damaged when the root manifest, or
+    a writers' slot, can't be read; BackendError."""
+    root = read_root(vault)
+    if writers is None:
+        writers = find_writers(vault, root, epoch)
+    return Anchor(vault, root, read_tail(vault, journal_keys, writers, root.cut, ends), epoch)
+
+
+def find_writers(vault: Vault, root: Root, epoch: int) -> dict[int, list[int]]:
+    """The writers whose journal may reach beyond the root's cut, by epoch."""
+    first = min(root.cut, default=1)
+    found = {}
+    for number in range(first, epoch + 1):
+        slots = read_writers(vault, number)
+        found[number] = [n for n, slot in enumerate(slots) if not slot.seal]
+    return found

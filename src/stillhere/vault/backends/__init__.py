@@ -1,0 +1,51 @@
+"""Where a vault's objects live: bytes under names, created once and never changed.
+
+Names are slash-separated paths of plain characters. Every backend keeps these promises:
+
+- ``create`` is durable when it returns, and only one of two creates of a name succeeds;
+- an object is seen whole or not at all;
+- bytes that the storage itself can't give back any more (a bad sector) raise ``Damaged``;
+- a failed create raises ``BackendError`` and may or may not have happened: read the name.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from stillhere.errors import StillhereError
+
+
+class Exists(Exception):
+    """The name is taken already."""
+
+
+class Missing(Exception):
+    """There is no object of that name."""
+
+
+class BackendError(StillhereError):
+    """The storage did not do what it was asked; whether it did part of it is not known."""
+
+
+class Backend(Protocol):
+    """One place that keeps objects."""
+
+    place: str
+
+    def create(self, name: str, data: bytes) -> None:
+        """Keep an object durably. Raises Exists, BackendError."""
+
+    def read(self, name: str) -> bytes:
+        """A whole object. Raises Missing, BackendError."""
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of an object from ``offset``, fewer at its end."""
+
+    def size(self, name: str) -> int:
+        """How many bytes an object has. Raises Missing, BackendError."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names right below a folder, objects and folders, sorted; [] where it is none."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is no error."""

@@ -1,0 +1,175 @@
+"""A vault in a directory: a file per object, made durable before it gets its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stillhere.errors import Damaged
+from stillhere.vault.backends import BackendError, Exists, Missing
+
+_NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV)
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system without them
+
+
+class Directory:
+    """Objects as files below one directory.
+
+    A new object is written to a file without a name, synced, and linked to its name; the
+    directory is synced after it, and so is each parent that had to be made.
+    Where the file system can't do that, the name is taken with O_EXCL and an object whose
+    writing was cut short is refused by its reader (every object carries its own proof).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.place = str(root)
+        self._known: set[Path] = set()
+
+    def create(self, name: str, data: bytes) -> None:
+        """Keep an object durably. Raises Exists, BackendError."""
+        path = self.root / name
+        with _as_backend_error("write", path):
+            folder = path.parent
+            if folder not in self._known:
+                self._make_folder(folder)
+            try:
+                self._link(folder, path, data)
+            except FileNotFoundError:
+                self._known.discard(folder)
+                self._make_folder(folder)
+                self._link(folder, path, data)
+
+    def read(self, name: str) -> bytes:
+        """A whole object. Raises Missing, BackendError."""
+        path = self.root / name
+        with _as_backend_error("read", path):
+            return path.read_bytes()
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of an object from ``offset``, fewer at its end."""
+        path = self.root / name
+        with _as_backend_error("read", path):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.pread(descriptor, length, offset)
+            finally:
+                os.close(descriptor)
+
+    def size(self, name: str) -> int:
+        """How many bytes an object has. Raises Missing, BackendError."""
+        path = self.root / name
+        with _as_backend_error("read", path):
+            return path.stat().st_size
+
+    def names(self, folder: str) -> list[str]:
+        """The names right below a folder, objects and folders, sorted; [] where it is none."""
+        path = self.root / folder
+        with _as_backend_error("list", path), suppress(FileNotFoundError):
+            return sorted(name for name in os.listdir(path) if not name.startswith("."))
+        return []
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        path = self.root / name
+        with _as_backend_error("delete", path), suppress(FileNotFoundError):
+            path.unlink()
+
+    def _link(self, folder: Path, path: Path, data: bytes) -> None:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                _link_unnamed(directory, folder, path.name, data)
+            except OSError as error:
+                if error.errno not in _NO_UNNAMED:
+                    raise
+                _link_named(directory, folder, path.name, data)
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = []
+        parent = folder
+        while not parent.is_dir():
+            missing.append(parent)
+            parent = parent.parent
+        for path in reversed(missing):
+            with suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+            _sync_folder(path.parent)
+        self._known.add(folder)
+
+
+def _link_unnamed(directory: int, folder: Path, name: str, data: bytes) -> None:
+    """Write a file that has no name, sync it, then give it one."""
+    descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        _write(descriptor, data)
+        # naming a directory makes this linkat with AT_SYMLINK_FOLLOW, as /proc needs
+        os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.close(descriptor)
+
+
+def _link_named(directory: int, folder: Path, name: str, data: bytes) -> None:
+    """The same where files without a name can't be had, by a name that listings leave out."""
+    temporary = folder / f".{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            _write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        os.link(temporary, name, dst_dir_fd=directory)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _create_exclusively(folder / name, data)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_exclusively(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_backend_error(verb: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise Exists(str(path)) from None
+    except FileNotFoundError:
+        raise Missing(str(path)) from None
+    except OSError as error:
+        if error.errno == errno.EIO and verb == "read":
+            raise Damaged(f"{path} lies on a bad place of its disk") from error
+        raise BackendError(
+            f"the vault can't {verb} {path}: {error.strerror or error}",
+            safe="what was acknowledged before is in the vault",
+            hint="look at the vault's disk: is it there, writable, and not full?",
+        ) from error

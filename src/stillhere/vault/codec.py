@@ -1,0 +1,64 @@
+"""Sealing bytes: zstd, then AES-256-GCM with a random nonce under an account's data key.
+
+What a sealed piece is, and where it belongs, is its associated data: a piece that is moved,
+swapped or replayed elsewhere does not open.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import threading
+from functools import lru_cache
+
+import zstandard
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from stillhere.errors import Damaged
+
+JOURNAL_LEVEL = 1
+LEDGER_LEVEL = 3
+NONCE_BYTES = 12
+MAX_PLAIN = 512 << 20
+
+_threads = threading.local()
+
+
+def seal(data_key: bytes, plain: bytes, associated: bytes, level: int) -> bytes:
+    """Compress and encrypt: ``nonce | ciphertext | tag``."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + _cipher(data_key).encrypt(nonce, _compressor(level).compress(plain), associated)
+
+
+def unseal(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> bytes:
+    """The bytes that were sealed. Raises Damaged unless every bit is as it was."""
+    try:
+        packed = _cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+        return _decompressor().decompress(packed, max_output_size=MAX_PLAIN)
+    except (InvalidTag, ValueError, zstandard.ZstdError):
+        raise Damaged("a sealed piece does not open: its bytes are not those written") from None
+
+
+def derive(data_key: bytes, purpose: str) -> bytes:
+    """A key for one purpose, 32 bytes, from an account's data key (HKDF-Expand, RFC 5869)."""
+    return hmac.digest(data_key, purpose.encode() + b"\x01", "sha256")
+
+
+@lru_cache(maxsize=4096)
+def _cipher(data_key: bytes) -> AESGCM:
+    return AESGCM(data_key)
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    compressors: dict[int, zstandard.ZstdCompressor] = _threads.__dict__.setdefault("by_level", {})
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level)
+    return compressors[level]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_threads, "decompressor", None)
+    if decompressor is None:
+        decompressor = _threads.decompressor = zstandard.ZstdDecompressor()
+    return decompressor

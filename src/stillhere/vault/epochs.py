@@ -1,0 +1,199 @@
+"""Epochs: the lives of the service's core, and the writers of each.
+
+Everything here is create-only and signed. A seal takes the slot that the next object would
+need: after it, an old core can register no writer and write no segment.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import msgspec
+
+from stillhere.errors import Damaged, NotAVault
+from stillhere.vault.backends import Exists, Missing
+from stillhere.vault.kit import Kit, wrap
+from stillhere.vault.layout import (
+    epoch_name,
+    segment_name,
+    twin,
+    writer_name,
+    writers_folder,
+)
+from stillhere.vault.opened import Vault
+from stillhere.vault.signing import ROOT, Signer
+
+JOURNAL_KEY = b"stillhere journal key"
+MAX_RACES = 1000
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """The object that begins an epoch, signed by the root.
+
+    ``signing`` is the epoch's public key, ``journal_key`` is wrapped for the kit, ``ends`` the
+    last segment of every writer of the epoch before (0: none), ``core`` the core's id.
+    """
+
+    number: int
+    core: bytes
+    signing: bytes
+    journal_key: bytes
+    ends: dict[int, int]
+    created: int
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A writer's registration, or a seal in place of one."""
+
+    core: bytes
+    seal: bool = False
+
+
+_epochs = msgspec.msgpack.Decoder(Epoch)
+_slots = msgspec.msgpack.Decoder(Slot)
+
+
+def make_epoch(
+    kit: Kit, number: int, core: bytes, signing: bytes, journal_key: bytes, ends: dict[int, int]
+) -> Epoch:
+    """An epoch for ``begin_epoch``."""
+    wrapped = wrap(kit.public, journal_key, JOURNAL_KEY)
+    return Epoch(number, core, signing, wrapped, ends, time.time_ns() // 1_000_000)
+
+
+def begin_epoch(vault: Vault, kit: Kit, epoch: Epoch) -> None:
+    """Create an epoch, twice kept. Raises Exists when somebody else has begun it."""
+    name = epoch_name(epoch.number)
+    signed = Signer(kit.vault, ROOT, kit.root).sign(name, msgspec.msgpack.encode(epoch))
+    vault.backend.create(name, signed)
+    vault.backend.create(twin(name), signed)
+
+
+def read_epochs(vault: Vault) -> list[Epoch]:
+    """Every epoch, verified, in order; the vault trusts their keys from now on.
+
+    Raises Damaged when one does not verify or is missing, NotAVault when there is none."""
+    numbers = [int(name) for name in vault.backend.names("epochs") if name.isdigit()]
+    epochs = []
+    for number in range(1, max(numbers, default=0) + 1):
+        epoch = read_epoch(vault, number)
+        if epoch is None and number == max(numbers):
+            break  # its folder is there and it is not: a beginning that was cut short
+        if epoch is None:
+            raise Damaged(f"epoch {number} of the vault is missing")
+        epochs.append(epoch)
+    if not epochs:
+        raise NotAVault(
+            f"the vault in {vault.backend.place} has no epoch: it is half a vault",
+            safe="nothing was changed",
+            hint="if init was interrupted, remove it and start init again",
+        )
+    return epochs
+
+
+def read_epoch(vault: Vault, number: int) -> Epoch | None:
+    """One epoch, verified and trusted, from whichever copy proves itself, or None.
+
+    Raises Damaged."""
+    name = epoch_name(number)
+    failure: Damaged | None = None
+    for copy in (name, twin(name)):
+        try:
+            body = vault.verifier.verify(name, vault.backend.read(copy), by=ROOT)
+        except Missing:
+            continue
+        except Damaged as error:
+            failure = error
+            continue
+        epoch = _epochs.decode(body)
+        vault.verifier.trust(number, epoch.signing)
+        return epoch
+    if failure is not None:
+        raise failure
+    return None
+
+
+def register_writer(vault: Vault, signer: Signer, core: bytes) -> int | None:
+    """Take the next writer's slot of the signer's epoch; None when the epoch is sealed."""
+    for _ in range(MAX_RACES):
+        slots = read_writers(vault, signer.epoch)
+        if any(slot.seal for slot in slots):
+            return None
+        name = writer_name(signer.epoch, len(slots))
+        try:
+            vault.backend.create(name, signer.sign(name, msgspec.msgpack.encode(Slot(core))))
+        except Exists:
+            continue
+        return len(slots)
+    raise Damaged("the writers' slots of the vault can't be taken")
+
+
+def read_writers(vault: Vault, epoch: int) -> list[Slot]:
+    """The slots of an epoch in order, a seal last when there is one. Raises Damaged."""
+    names = [name for name in vault.backend.names(writers_folder(epoch)) if name.isdigit()]
+    slots = []
+    for number in range(len(names)):
+        name = writer_name(epoch, number)
+        try:
+            body = vault.verifier.verify(name, vault.backend.read(name))
+        except Missing:
+            raise Damaged(f"writer {number} of epoch {epoch} is missing") from None
+        slots.append(_slots.decode(body))
+    return slots
+
+
+def seal_writers(vault: Vault, kit: Kit, epoch: int) -> int:
+    """Let nobody register in an epoch any more; returns how many writers it has.
+
+    A slot that can't be read counts as a writer: its segments are looked for all the same."""
+    signer = Signer(kit.vault, ROOT, kit.root)
+    number = 0
+    for _ in range(MAX_RACES):
+        name = writer_name(epoch, number)
+        try:
+            data = vault.backend.read(name)
+        except Missing:
+            body = msgspec.msgpack.encode(Slot(b"", seal=True))
+            try:
+                vault.backend.create(name, signer.sign(name, body))
+            except Exists:
+                continue
+            return number
+        if is_seal(vault, name, data):
+            return number
+        number += 1
+    raise Damaged("the writers' slots of the vault can't be sealed")
+
+
+def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) -> int:
+    """Take a writer's next slot; returns the number of its last segment.
+
+    ``after`` is the last object seen there so far, which may be a seal already."""
+    signer = Signer(kit.vault, ROOT, kit.root)
+    number = max(after, 1)
+    with suppress(Missing):
+        name = segment_name(epoch, writer, number)
+        if is_seal(vault, name, vault.backend.read(name)):
+            return number - 1
+    number = after + 1
+    for _ in range(MAX_RACES):
+        name = segment_name(epoch, writer, number)
+        body = msgspec.msgpack.encode(Slot(b"", seal=True))
+        try:
+            vault.backend.create(name, signer.sign(name, body))
+        except Exists:
+            if is_seal(vault, name, vault.backend.read(name)):
+                return number - 1
+            number += 1
+            continue
+        return number - 1
+    raise Damaged(f"the journal of writer {writer} in epoch {epoch} can't be sealed")
+
+
+def is_seal(vault: Vault, name: str, data: bytes) -> bool:
+    """Whether an object is a seal that the root has put there."""
+    try:
+        return _slots.decode(vault.verifier.verify(name, data, by=ROOT)).seal
+    except (Damaged, msgspec.DecodeError):
+        return False

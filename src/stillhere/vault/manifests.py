@@ -1,0 +1,219 @@
+"""Manifests: signed statements of what must exist.
+
+A bucket's manifest has every shelf of one kind in it: where its chunks lie and the head that
+proves them. The root manifest names each bucket's newest one and says how far into the
+journal they reach; creating it commits a compaction. Both are kept twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Mapping
+
+import msgspec
+import zstandard
+
+from stillhere.errors import Damaged
+from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.codec import LEDGER_LEVEL, MAX_PLAIN
+from stillhere.vault.layout import ROOT_FOLDER, manifest_name, root_name, twin
+from stillhere.vault.opened import Vault
+from stillhere.vault.packs import Place
+from stillhere.vault.signing import Signer
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A chunk's place: the number of its pack in the manifest's list, offset, length."""
+
+    pack: int
+    offset: int
+    length: int
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """A base or a delta: the head that it proves, and its chunks.
+
+    ``count`` is the number of roster rows, ``digest`` the roster's SHA-256, ``chain`` the
+    shelf's chain at ``last``. A delta's rows replace those of the base."""
+
+    last: int
+    chain: bytes
+    count: int
+    digest: bytes
+    roster: Span
+    roster_twin: Span
+    bodies: list[Span]
+
+
+class ShelfEntry(msgspec.Struct, frozen=True, array_like=True):
+    """A shelf in its bucket's manifest. ``ends`` has the last position of past epochs;
+    ``history`` the chunks of superseded revisions and kept notes; ``problems`` says why the
+    shelf is not proven although its levels are (a part before them was lost)."""
+
+    account: bytes
+    base: Level
+    delta: Level | None
+    ends: dict[int, int]
+    history: list[Span]
+    problems: list[str]
+
+    @property
+    def top(self) -> Level:
+        """The newest level, whose head is the shelf's."""
+        return self.delta or self.base
+
+
+class Pack(msgspec.Struct, frozen=True, array_like=True):
+    """A pack that a manifest needs."""
+
+    name: str
+    size: int
+    sha256: bytes
+
+
+class Dropped(msgspec.Struct, frozen=True, array_like=True):
+    """An object that is not needed any more, since when (milliseconds since 1970)."""
+
+    name: str
+    since: int
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """One bucket of one kind: its packs, its shelves sorted by account, and what it needed
+    once and may be deleted in time."""
+
+    kind: str
+    bucket: int
+    number: int
+    packs: list[Pack]
+    shelves: list[ShelfEntry]
+    dropped: list[Dropped]
+
+    def find(self, account: bytes) -> ShelfEntry | None:
+        """The entry of an account, by binary search."""
+        at = bisect_left(self.shelves, account, key=lambda entry: entry.account)
+        if at < len(self.shelves) and self.shelves[at].account == account:
+            return self.shelves[at]
+        return None
+
+    def place(self, span: Span) -> Place:
+        """Where a span's chunk lies."""
+        return Place(self.packs[span.pack].name, span.offset, span.length)
+
+
+class Root(msgspec.Struct, frozen=True, array_like=True):
+    """The manifest of manifests.
+
+    ``cut`` is epoch → writer → the last segment taken in; ``buckets`` is kind → bucket →
+    (number, SHA-256) of its manifest; ``before`` the SHA-256 of the root before; ``keep``
+    names objects that are evidence of a loss and are not to be deleted."""
+
+    number: int
+    epoch: int
+    created: int
+    cut: dict[int, dict[int, int]]
+    buckets: dict[str, dict[int, tuple[int, bytes]]]
+    before: bytes
+    keep: list[str]
+
+
+_manifests = msgspec.msgpack.Decoder(Manifest)
+_roots = msgspec.msgpack.Decoder(Root)
+_encode = msgspec.msgpack.Encoder().encode
+ROOTS_TRIED = 8
+EMPTY_ROOT = Root(0, 0, 0, {}, {}, bytes(32), [])
+
+
+def write_manifest(vault: Vault, signer: Signer, manifest: Manifest) -> bytes:
+    """Keep a bucket's manifest twice; returns its SHA-256.
+
+    A slot that an interrupted compaction left is passed over by the caller's number."""
+    name = manifest_name(manifest.kind, manifest.bucket, manifest.number)
+    body = zstandard.ZstdCompressor(level=LEDGER_LEVEL).compress(_encode(manifest))
+    signed = signer.sign(name, body)
+    vault.backend.create(name, signed)
+    vault.backend.create(twin(name), signed)
+    return hashlib.sha256(signed).digest()
+
+
+def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: bytes) -> Manifest:
+    """The manifest that a root names, from whichever copy proves itself. Raises Damaged."""
+    name = manifest_name(kind, bucket, number)
+    for copy in (name, twin(name)):
+        try:
+            data = vault.backend.read(copy)
+        except (Missing, BackendError):
+            continue
+        if hashlib.sha256(data).digest() == digest:
+            body = vault.verifier.verify(name, data)
+            return _manifests.decode(
+                zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_PLAIN)
+            )
+    raise Damaged(f"{name} is missing or broken, and so is its twin")
+
+
+def next_number(vault: Vault, kind: str, bucket: int) -> int:
+    """A number for a bucket's manifest that no object has."""
+    return _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0]) + 1
+
+
+def write_root(vault: Vault, signer: Signer, root: Root) -> bool:
+    """Commit a compaction; False when another was first."""
+    name = root_name(root.number)
+    signed = signer.sign(name, _encode(root))
+    try:
+        vault.backend.create(name, signed)
+    except Exists:
+        return False
+    vault.backend.create(twin(name), signed)
+    return True
+
+
+def read_root(vault: Vault) -> Root:
+    """The newest root manifest that proves itself; an empty one where none was ever written.
+
+    An older one serves as well while the journal behind it is kept: what it lacks is in the
+    tail after its cut, and what is missing there is seen as a gap. Raises Damaged."""
+    number = _last_number(vault, ROOT_FOLDER)
+    failure: Damaged | None = None
+    for candidate in range(number, max(number - ROOTS_TRIED, 0), -1):
+        try:
+            return read_root_number(vault, candidate)
+        except Damaged as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return EMPTY_ROOT
+
+
+def read_root_number(vault: Vault, number: int) -> Root:
+    """One root manifest, from whichever copy proves itself. Raises Damaged."""
+    name = root_name(number)
+    failure = Damaged(f"{name} is missing")
+    for copy in (name, twin(name)):
+        try:
+            root = _roots.decode(vault.verifier.verify(name, vault.backend.read(copy)))
+        except Missing:
+            continue
+        except (Damaged, msgspec.DecodeError) as error:
+            failure = Damaged(f"{copy}: {error}")
+            continue
+        if root.number == number:
+            return root
+    raise failure
+
+
+def root_digest(root: Root) -> bytes:
+    """The SHA-256 by which the next root names this one."""
+    return hashlib.sha256(_encode(root)).digest() if root.number else bytes(32)
+
+
+def manifests_of(root: Root, kind: str) -> Mapping[int, tuple[int, bytes]]:
+    """bucket → (number, SHA-256) of one kind."""
+    return root.buckets.get(kind, {})
+
+
+def _last_number(vault: Vault, folder: str) -> int:
+    names = (name.removesuffix(".twin") for name in vault.backend.names(folder))
+    return max((int(name) for name in names if name.isdigit()), default=0)

@@ -1,0 +1,195 @@
+"""Packs: the ledger's objects, each a row of sealed chunks.
+
+    magic | (chunk header | sealed bytes)* | index | footer
+
+A chunk's header says what it is and whose, and is its associated data; the index repeats
+where each chunk lies, and a reader whose index is broken finds the chunks by their headers.
+docs/format.md gives the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+from stillhere.errors import Damaged
+from stillhere.vault.backends import Missing
+from stillhere.vault.codec import LEDGER_LEVEL, seal, unseal
+from stillhere.vault.layout import KIND_BYTES, pack_name, pad_kind
+from stillhere.vault.opened import Vault
+
+MAGIC = b"STHPACK1"
+CHUNK_MAGIC = b"CHNK"
+MAX_PACK = 64 << 20
+CHUNK_FORMAT = 1
+_HEADER = struct.Struct(f">4sBBI16s{KIND_BYTES}sQQIII")
+HEADER_BYTES = _HEADER.size
+_INDEX = struct.Struct(">QI")
+_FOOTER = struct.Struct(">QI32s8s")
+
+
+class Role(IntEnum):
+    """What a chunk holds."""
+
+    ROSTER = 1
+    BODIES = 2
+    HISTORY = 3
+
+
+class Place(NamedTuple):
+    """Where a chunk lies: the pack's name, the offset of its header, its whole length."""
+
+    pack: str
+    offset: int
+    length: int
+
+
+class ChunkHeader(NamedTuple):
+    """What a chunk is. ``first`` and ``last`` are positions of its shelf, ``number`` counts the
+    chunks of one role of one level, ``length`` is that of the sealed bytes."""
+
+    role: int
+    epoch: int
+    account: bytes
+    kind: bytes
+    first: int
+    last: int
+    number: int
+    length: int
+
+
+class PackWriter:
+    """Collects chunks into packs of at most 64 MB and keeps each durably when it is full."""
+
+    def __init__(self, vault: Vault, kind: str, bucket: int, label: str) -> None:
+        self._vault = vault
+        self._kind = kind
+        self._bucket = bucket
+        self._label = label
+        self.packs: dict[str, tuple[int, bytes]] = {}
+        self._begin()
+
+    def add(
+        self,
+        data_key: bytes,
+        role: Role,
+        epoch: int,
+        account: bytes,
+        span: tuple[int, int],
+        number: int,
+        plain: bytes,
+    ) -> Place:
+        """Seal a chunk into the pack; its place holds once ``close`` has returned."""
+        kind = pad_kind(self._kind)
+        label = _label(role, epoch, account, kind, *span, number)
+        sealed = seal(data_key, plain, label, LEDGER_LEVEL)
+        header = _pack_header(
+            ChunkHeader(role, epoch, account, kind, span[0], span[1], number, len(sealed))
+        )
+        return self.copy(header + sealed)
+
+    def copy(self, chunk: bytes) -> Place:
+        """Take a chunk as it is, header and all."""
+        if self._size + len(chunk) > MAX_PACK and self._chunks:
+            self._finish()
+            self._begin()
+        place = Place(self._name, self._size, len(chunk))
+        self._pieces.append(chunk)
+        self._chunks.append((self._size, len(chunk)))
+        self._size += len(chunk)
+        return place
+
+    def close(self) -> dict[str, tuple[int, bytes]]:
+        """Keep what is left; every pack's name with its size and SHA-256."""
+        if self._chunks:
+            self._finish()
+            self._begin()
+        return self.packs
+
+    def _begin(self) -> None:
+        self._name = pack_name(self._kind, self._bucket, self._label, os.urandom(8).hex())
+        self._pieces: list[bytes] = [MAGIC]
+        self._chunks: list[tuple[int, int]] = []
+        self._size = len(MAGIC)
+
+    def _finish(self) -> None:
+        index = b"".join(_INDEX.pack(*chunk) for chunk in self._chunks)
+        content = b"".join((*self._pieces, index))
+        digest = hashlib.sha256(content).digest()
+        data = content + _FOOTER.pack(self._size, len(index), digest, MAGIC)
+        self._vault.backend.create(self._name, data)
+        self.packs[self._name] = (len(data), hashlib.sha256(data).digest())
+
+
+def read_chunk(vault: Vault, place: Place) -> bytes:
+    """A chunk as it lies there, header and all. Raises Damaged, BackendError."""
+    try:
+        chunk = vault.backend.read_range(place.pack, place.offset, place.length)
+    except Missing:
+        raise Damaged(f"{place.pack} is missing") from None
+    if len(chunk) != place.length:
+        raise Damaged(f"{place.pack} is cut short")
+    return chunk
+
+
+def open_chunk(
+    data_key: bytes, chunk: bytes | memoryview, role: Role, account: bytes, kind: str
+) -> bytes:
+    """What a chunk holds, if it is what it should be. Raises Damaged."""
+    header = read_chunk_header(chunk)
+    if header is None:
+        raise Damaged("a chunk's header is broken")
+    if (header.role, header.account, header.kind) != (role, account, pad_kind(kind)):
+        raise Damaged("a chunk is another one than its manifest says")
+    return unseal(data_key, chunk[HEADER_BYTES:], _label(*header[:7]))
+
+
+def read_chunk_header(chunk: bytes | memoryview) -> ChunkHeader | None:
+    """The header at the start of these bytes, or None where there is none that checks."""
+    if len(chunk) < HEADER_BYTES:
+        return None
+    magic, form, *fields, check = _HEADER.unpack_from(chunk)
+    if magic != CHUNK_MAGIC or form != CHUNK_FORMAT:
+        return None
+    if zlib.crc32(chunk[: HEADER_BYTES - 4]) != check:
+        return None
+    return ChunkHeader._make(fields)
+
+
+def scan_pack(data: bytes) -> Iterator[tuple[int, ChunkHeader]]:
+    """Every chunk in a pack's bytes by its header, whatever became of the index."""
+    offset = 0
+    while (offset := data.find(CHUNK_MAGIC, offset)) >= 0:
+        header = read_chunk_header(data[offset : offset + HEADER_BYTES])
+        if header is None:
+            offset += 1
+            continue
+        yield offset, header
+        offset += HEADER_BYTES + header.length
+
+
+def _pack_header(header: ChunkHeader) -> bytes:
+    packed = _HEADER.pack(CHUNK_MAGIC, CHUNK_FORMAT, *header, 0)[:-4]
+    return packed + zlib.crc32(packed).to_bytes(4, "big")
+
+
+def _label(
+    role: int, epoch: int, account: bytes, kind: bytes, first: int, last: int, number: int
+) -> bytes:
+    return struct.pack(
+        f">8sBBI16s{KIND_BYTES}sQQI",
+        MAGIC,
+        CHUNK_FORMAT,
+        role,
+        epoch,
+        account,
+        kind,
+        first,
+        last,
+        number,
+    )

@@ -1,0 +1,259 @@
+"""The tail: everything in the journal that no manifest has taken in yet.
+
+Read once, it is an index by shelf over the segments and roll-ups; the parts themselves are
+read when a shelf asks for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stillhere.errors import Damaged
+from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.epochs import is_seal
+from stillhere.vault.layout import (
+    journal_folder,
+    pad_kind,
+    roll_name,
+    segment_name,
+    unpad_kind,
+)
+from stillhere.vault.opened import Vault
+from stillhere.vault.segments import (
+    Header,
+    Row,
+    find_rows,
+    open_bodies,
+    open_entries,
+    parts_offset,
+    read_header,
+    unpack_rows,
+    unpack_touched,
+)
+
+Cut = Mapping[int, Mapping[int, int]]
+"""epoch → writer → the last segment that the manifests have taken in."""
+
+_SEGMENT = re.compile(r"(\d{12})\.seg$")
+_ROLL = re.compile(r"(\d{12})-(\d{12})\.roll$")
+KEEP_BYTES = 1 << 20  # objects up to this size are kept whole in memory while a tail is used
+
+
+class Span(NamedTuple):
+    """Segments of a writer, in one object."""
+
+    first: int
+    last: int
+    name: str
+
+
+class Listing(NamedTuple):
+    """What lies in a writer's folder: the fewest objects that cover its segments, and gaps."""
+
+    spans: list[Span]
+    gaps: list[tuple[int, int]]
+    last: int
+
+
+class Gap(NamedTuple):
+    """Segments that are missing or broken; what they touched is known when one alone is."""
+
+    epoch: int
+    writer: int
+    first: int
+    last: int
+    cause: str
+    touched: frozenset[tuple[bytes, str]] | None
+
+
+@dataclass
+class Source:
+    """One journal object that was read: its header, and how to get at its parts."""
+
+    vault: Vault
+    name: str
+    header: Header
+    start: int
+    whole: bytes | None
+
+    def rows(self, account: bytes, kind: str) -> list[Row]:
+        """The parts of one shelf, in order."""
+        return find_rows(self.header.rows, account, pad_kind(kind))
+
+    def entries(self, data_key: bytes, row: Row) -> tuple[bytes, list[bytes]]:
+        """A part's chain before and its encoded entries. Raises Damaged, BackendError."""
+        sealed = self._piece(row.offset, row.entries_length)
+        return open_entries(data_key, self.header, row, sealed)
+
+    def bodies(self, data_key: bytes, row: Row) -> list[bytes | None]:
+        """A part's bodies. Raises Damaged, BackendError."""
+        sealed = self._piece(row.offset + row.entries_length, row.bodies_length)
+        return open_bodies(data_key, self.header, row, sealed)
+
+    def sealed(self, row: Row) -> bytes:
+        """A part's bytes as they are, for a roll-up."""
+        return self._piece(row.offset, row.entries_length + row.bodies_length)
+
+    def _piece(self, offset: int, length: int) -> bytes:
+        start = self.start + offset
+        if self.whole is not None:
+            return self.whole[start : start + length]
+        try:
+            return self.vault.backend.read_range(self.name, start, length)
+        except Missing:
+            raise Damaged(f"{self.name} is missing") from None
+
+
+@dataclass
+class Tail:
+    """The journal after a cut, indexed by shelf."""
+
+    sources: list[Source] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    ends: dict[int, dict[int, int]] = field(default_factory=dict)
+    size: int = 0
+
+    def parts(self, account: bytes, kind: str) -> list[tuple[Source, Row]]:
+        """One shelf's parts by position."""
+        found = [(s, row) for s in self.sources for row in s.rows(account, kind)]
+        found.sort(key=lambda item: (item[1].first, item[0].header.epoch, item[0].header.writer))
+        return found
+
+    def shelves(self) -> set[tuple[bytes, str]]:
+        """Every shelf that the tail touches, those of lost segments included where known."""
+        touched = {
+            (row.account, unpad_kind(row.kind))
+            for source in self.sources
+            for row in unpack_rows(source.header.rows)
+        }
+        for gap in self.gaps:
+            touched |= gap.touched or frozenset()
+        return touched
+
+
+def list_journal(vault: Vault, epoch: int, writer: int, after: int = 0) -> Listing:
+    """What covers a writer's segments after ``after``. Raises BackendError.
+
+    A roll-up is preferred to the segments in it; what lies before ``after`` is left out."""
+    spans = []
+    for name in vault.backend.names(journal_folder(epoch, writer)):
+        if match := _SEGMENT.match(name):
+            number = int(match[1])
+            spans.append(Span(number, number, segment_name(epoch, writer, number)))
+        elif match := _ROLL.match(name):
+            first, last = int(match[1]), int(match[2])
+            spans.append(Span(first, last, roll_name(epoch, writer, first, last)))
+    spans.sort(key=lambda span: (span.first, -span.last))
+    chosen: list[Span] = []
+    gaps: list[tuple[int, int]] = []
+    reached = after
+    for span in spans:
+        if span.last <= reached:
+            continue
+        if span.first > reached + 1:
+            gaps.append((reached + 1, span.first - 1))
+        chosen.append(span)
+        reached = span.last
+    return Listing(chosen, gaps, reached)
+
+
+def read_tail(
+    vault: Vault,
+    journal_keys: Mapping[int, bytes],
+    writers: Mapping[int, Iterable[int]],
+    cut: Cut,
+    ends: Mapping[int, Mapping[int, int]] | None = None,
+) -> Tail:
+    """Index the journal after ``cut``: of every epoch in ``writers``, every writer there.
+
+    ``ends`` gives the last segment of writers that are sealed, so that a lost end is seen."""
+    tail = Tail()
+    for epoch, numbers in sorted(writers.items()):
+        for writer in numbers:
+            after = cut.get(epoch, {}).get(writer, 0)
+            last = (ends or {}).get(epoch, {}).get(writer)
+            _read_writer(tail, vault, journal_keys[epoch], epoch, writer, after, last)
+    return tail
+
+
+def _read_writer(
+    tail: Tail,
+    vault: Vault,
+    journal_key: bytes,
+    epoch: int,
+    writer: int,
+    after: int,
+    sealed_end: int | None,
+) -> None:
+    listing = list_journal(vault, epoch, writer, after)
+    lost = [(first, last, "missing") for first, last in listing.gaps]
+    reached = after
+    sources: list[Source] = []
+    for span in listing.spans:
+        try:
+            source = read_source(vault, journal_key, span.name, epoch, writer, span)
+        except (Damaged, BackendError, Missing) as error:
+            lost.append((span.first, span.last, str(error)))
+            reached = span.last
+            continue
+        if source is None:  # the seal: the journal ends before it
+            break
+        sources.append(source)
+        tail.size += vault.backend.size(span.name) if source.whole is None else len(source.whole)
+        reached = span.last
+    if sealed_end is not None and reached < sealed_end:
+        lost.append((reached + 1, sealed_end, "missing"))
+        reached = sealed_end
+    tail.sources += sources
+    tail.ends.setdefault(epoch, {})[writer] = reached
+    successors = {source.header.first: source.header for source in sources}
+    for first, last, cause in sorted(lost):
+        touched = None
+        if first == last and (header := successors.get(last + 1)):
+            touched = frozenset(
+                (account, unpad_kind(kind))
+                for account, kind, _ in unpack_touched(header.touched_before)
+            )
+        tail.gaps.append(Gap(epoch, writer, first, last, cause, touched))
+
+
+def read_source(
+    vault: Vault, journal_key: bytes, name: str, epoch: int, writer: int, span: Span
+) -> Source | None:
+    """One segment or roll-up, its header proven; None for a seal.
+
+    Raises Damaged, Missing, BackendError."""
+    size = vault.backend.size(name)
+    if size <= KEEP_BYTES:
+        data = vault.backend.read(name)
+        if is_seal(vault, name, data):
+            return None
+        header, start = read_header(journal_key, data)
+        source = Source(vault, name, header, start, data)
+    else:
+        header, start = _read_large_header(vault, journal_key, name, size)
+        source = Source(vault, name, header, start, None)
+    if (header.epoch, header.writer, header.first, header.last) != (
+        epoch,
+        writer,
+        span.first,
+        span.last,
+    ):
+        raise Damaged(f"{name} is another object than its name says")
+    return source
+
+
+def _read_large_header(
+    vault: Vault, journal_key: bytes, name: str, size: int
+) -> tuple[Header, int]:
+    front = vault.backend.read_range(name, 0, 12)
+    length = int.from_bytes(front[8:12], "big")
+    if parts_offset(length) < size:
+        try:
+            return read_header(journal_key, vault.backend.read_range(name, 0, parts_offset(length)))
+        except Damaged:
+            pass  # the other end may prove itself
+    return read_header(journal_key, vault.backend.read(name))
