@@ -1,0 +1,292 @@
+"""One bucket of a compaction: its touched shelves folded, its packs kept dense."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.errors import Damaged, NotFound
+from stillhere.replication.mend import mend_from_core
+from stillhere.replication.start import Working
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.image import Image, load_image
+from stillhere.vault.layout import manifest_name, twin
+from stillhere.vault.manifests import (
+    Dropped,
+    Level,
+    Manifest,
+    Pack,
+    ShelfEntry,
+    Span,
+    next_number,
+    write_manifest,
+)
+from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
+from stillhere.vault.rosters import PRESENT, build_bodies, build_roster
+from stillhere.vault.segments import encode_entry
+
+DELTA_SHARE = 4  # a delta of more than a quarter of its base becomes a new base
+MANY_PACKS = 32
+KEEP_DROPPED_MS = 8 * 24 * 3600 * 1000
+
+
+class Built(NamedTuple):
+    """A bucket's new manifest."""
+
+    number: int
+    digest: bytes
+    unproven: list[bytes]
+
+
+class _Packs:
+    """The packs that a bucket's new chunks go to: bodies, rosters, twins and history apart."""
+
+    def __init__(self, working: Working, kind: str, bucket: int) -> None:
+        vault, epoch = working.vault, working.identity.epoch
+        self.epoch = epoch
+        self.bodies = PackWriter(vault, kind, bucket, f"{epoch:06d}b")
+        self.rosters = PackWriter(vault, kind, bucket, f"{epoch:06d}r")
+        self.twins = PackWriter(vault, kind, bucket, f"{epoch:06d}t")
+        self.history = PackWriter(vault, kind, bucket, f"{epoch:06d}h")
+
+    def close(self) -> dict[str, tuple[int, bytes]]:
+        """Keep them all; name → (size, SHA-256)."""
+        made: dict[str, tuple[int, bytes]] = {}
+        for writer in (self.bodies, self.rosters, self.twins, self.history):
+            made |= writer.close()
+        return made
+
+
+class _Numbering:
+    """Turns places into spans: pack names become numbers in the new manifest's list."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+
+    def span(self, place: Place) -> Span:
+        """A place as the manifest writes it."""
+        number = self.names.setdefault(place.pack, len(self.names))
+        return Span(number, place.offset, place.length)
+
+
+def build_bucket(
+    working: Working,
+    anchor: Anchor,
+    kind: str,
+    bucket: int,
+    touched: Sequence[bytes],
+    accept: frozenset[tuple[bytes, str]],
+) -> Built:
+    """Fold the touched shelves of a bucket and write its next manifest.
+
+    Raises Damaged, BackendError."""
+    old = anchor.manifest(kind, bucket)
+    if old is None and (kind, bucket) in anchor.broken:
+        raise Damaged(
+            f"the manifest of {kind} bucket {bucket} can't be read: {anchor.broken[kind, bucket]}",
+            safe="the journal is kept; nothing was folded or deleted",
+            hint="bring the vault's copy of that object back",
+        )
+    packs, numbering = _Packs(working, kind, bucket), _Numbering()
+    known = {pack.name: (pack.size, pack.sha256) for pack in old.packs} if old else {}
+    entries: dict[bytes, ShelfEntry] = {}
+    unproven: list[bytes] = []
+    for account in touched:
+        try:
+            data_key = working.core.data_keys.get(account)
+        except NotFound:
+            unproven.append(account)  # without its key it stays as it is
+            continue
+        source = anchor.source(account, kind)
+        image = load_image(source, data_key)
+        if image.problems or image.missing:
+            image = mend_from_core(working.store, image)
+        accepted = (account, kind) in accept
+        if image.problems and not accepted:
+            unproven.append(account)
+        entries[account] = _write_shelf(
+            image, source.entry, old, data_key, packs, numbering, rebase=accepted
+        )
+    if old is not None:
+        rest = [entry for entry in old.shelves if entry.account not in entries]
+        move = _sparse_packs(old, rest)
+        for entry in rest:
+            entries[entry.account] = _carry(working, old, entry, packs, numbering, move)
+    known |= packs.close()
+    number = next_number(working.vault, kind, bucket)
+    manifest = Manifest(
+        kind,
+        bucket,
+        number,
+        [Pack(name, *known[name]) for name in numbering.names],
+        [entries[account] for account in sorted(entries)],
+        _find_dropped(old, numbering.names),
+    )
+    return Built(number, write_manifest(working.vault, working.signer, manifest), unproven)
+
+
+def _write_shelf(
+    image: Image,
+    entry: ShelfEntry | None,
+    old: Manifest | None,
+    data_key: bytes,
+    packs: _Packs,
+    numbering: _Numbering,
+    *,
+    rebase: bool,
+) -> ShelfEntry:
+    base = entry.base if entry is not None else None
+    last = base.last if base is not None else 0
+    changed = [number for number, seq in enumerate(image.columns.seqs) if seq > last]
+    delta = None
+    if base is None or rebase or image.problems or len(changed) * DELTA_SHARE > base.count:
+        base = _write_level(image, range(len(image.columns)), data_key, packs, numbering)
+    else:
+        assert old is not None
+        base = _renumber(base, old, numbering)
+        if changed:
+            delta = _write_level(image, changed, data_key, packs, numbering)
+    history = [numbering.span(old.place(s)) for s in entry.history] if entry and old else []
+    if image.replaced or image.notes:
+        history.append(_write_history(image, data_key, packs, numbering))
+    problems = [] if rebase else list(image.problems)
+    return ShelfEntry(image.account, base, delta, image.ends, history, problems)
+
+
+def _write_level(
+    image: Image,
+    rows: Sequence[int],
+    data_key: bytes,
+    packs: _Packs,
+    numbering: _Numbering,
+) -> Level:
+    every = image.items
+    items = [every[number] for number in rows]
+    roster = build_roster(items)
+    first = min((item.seq for item in items), default=image.last)
+    label = (Role.ROSTER, packs.epoch, image.account, (first, image.last), 0, roster)
+    bodies = [
+        body
+        for number in rows
+        if (body := image.bodies[number]) is not None and every[number].state == PRESENT
+    ]
+    return Level(
+        image.last,
+        image.chain,
+        len(items),
+        hashlib.sha256(roster).digest(),
+        numbering.span(packs.rosters.add(data_key, *label)),
+        numbering.span(packs.twins.add(data_key, *label)),
+        [
+            numbering.span(
+                packs.bodies.add(
+                    data_key,
+                    Role.BODIES,
+                    packs.epoch,
+                    image.account,
+                    (first, image.last),
+                    number,
+                    chunk,
+                )
+            )
+            for number, chunk in enumerate(build_bodies(bodies))
+        ],
+    )
+
+
+def _write_history(image: Image, data_key: bytes, packs: _Packs, numbering: _Numbering) -> Span:
+    kept = image.replaced + image.notes
+    plain = msgspec.msgpack.encode(
+        [[encode_entry(entry) for entry, _ in kept], [body for _, body in kept]]
+    )
+    positions = [entry.seq for entry, _ in kept]
+    place = packs.history.add(
+        data_key,
+        Role.HISTORY,
+        packs.epoch,
+        image.account,
+        (min(positions), max(positions)),
+        0,
+        plain,
+    )
+    return numbering.span(place)
+
+
+def _renumber(level: Level, old: Manifest, numbering: _Numbering) -> Level:
+    def again(span: Span) -> Span:
+        return numbering.span(old.place(span))
+
+    return msgspec.structs.replace(
+        level,
+        roster=again(level.roster),
+        roster_twin=again(level.roster_twin),
+        bodies=[again(span) for span in level.bodies],
+    )
+
+
+def _sparse_packs(old: Manifest, rest: Sequence[ShelfEntry]) -> frozenset[int]:
+    """The packs that are worth less than half their size, or small where there are many."""
+    live = [0] * len(old.packs)
+    for entry in rest:
+        for span in _spans(entry):
+            live[span.pack] += span.length
+    many = len(old.packs) > MANY_PACKS
+    return frozenset(
+        number
+        for number, pack in enumerate(old.packs)
+        if live[number] * 2 < pack.size or (many and pack.size < MAX_PACK // 4)
+    )
+
+
+def _spans(entry: ShelfEntry) -> list[Span]:
+    spans = list(entry.history)
+    for level in (entry.base, entry.delta):
+        if level is not None:
+            spans += [level.roster, level.roster_twin, *level.bodies]
+    return spans
+
+
+def _carry(
+    working: Working,
+    old: Manifest,
+    entry: ShelfEntry,
+    packs: _Packs,
+    numbering: _Numbering,
+    move: frozenset[int],
+) -> ShelfEntry:
+    """An untouched shelf in the new manifest; its chunks leave packs that are sparse."""
+
+    def carry(span: Span, writer: PackWriter) -> Span:
+        place = old.place(span)
+        if span.pack in move:
+            place = writer.copy(read_chunk(working.vault, place))
+        return numbering.span(place)
+
+    def carry_level(level: Level) -> Level:
+        return msgspec.structs.replace(
+            level,
+            roster=carry(level.roster, packs.rosters),
+            roster_twin=carry(level.roster_twin, packs.twins),
+            bodies=[carry(span, packs.bodies) for span in level.bodies],
+        )
+
+    return msgspec.structs.replace(
+        entry,
+        base=carry_level(entry.base),
+        delta=carry_level(entry.delta) if entry.delta is not None else None,
+        history=[carry(span, packs.history) for span in entry.history],
+    )
+
+
+def _find_dropped(old: Manifest | None, needed: dict[str, int]) -> list[Dropped]:
+    if old is None:
+        return []
+    now = time.time_ns() // 1_000_000
+    kept = [d for d in old.dropped if d.since > now - KEEP_DROPPED_MS]
+    name = manifest_name(old.kind, old.bucket, old.number)
+    gone = [pack.name for pack in old.packs if pack.name not in needed]
+    return kept + [Dropped(n, now) for n in (*gone, name, twin(name))]

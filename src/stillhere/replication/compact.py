@@ -1,0 +1,170 @@
+"""Compaction: the journal's tail is folded into the ledger, bucket by bucket.
+
+    make the core durable up to what it has committed, and cut the journal there
+    for every bucket that the tail touches
+        fold each touched shelf from the vault's own pieces, and prove it
+        write its new delta, or a new base when the delta has grown
+        copy chunks out of packs that have become sparse
+        write the bucket's manifest, twice
+    write the root manifest: creating it commits the compaction
+    delete what no manifest of the last seven days needs
+
+A shelf that can't be proven is kept as it was found, with its problems, and so are the
+journal's objects that may hold evidence of what it lacks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from stillhere.errors import Unavailable
+from stillhere.replication.bucket import build_bucket
+from stillhere.replication.prune import prune
+from stillhere.replication.start import Working
+from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.vault.layout import bucket_of
+from stillhere.vault.manifests import Root, root_digest, write_root
+from stillhere.vault.tail import Source
+
+Shelf = tuple[bytes, str]
+
+
+class Compacted(NamedTuple):
+    """What a compaction did."""
+
+    shelves: int
+    buckets: int
+    tail_bytes: int
+    unproven: list[Shelf]
+    deleted: int
+    seconds: float
+
+
+def compact(
+    working: Working,
+    *,
+    accept: Iterable[Shelf] = (),
+    tick: Callable[[int, int], None] | None = None,
+) -> Compacted:
+    """Fold the tail into the ledger. ``accept`` takes unproven shelves as they are.
+
+    Raises Unavailable when another compaction is running, Damaged, BackendError."""
+    started = time.monotonic()
+    with open(working.core.home / "compact.lock", "a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable(
+                "a compaction is running already", safe="nothing was changed", retry_after=30
+            ) from None
+        cut = _find_cut(working)
+        anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
+        return _fold(working, anchor, cut, frozenset(accept), tick, started)
+
+
+def _fold(
+    working: Working,
+    anchor: Anchor,
+    cut: dict[int, int],
+    accept: frozenset[Shelf],
+    tick: Callable[[int, int], None] | None,
+    started: float,
+) -> Compacted:
+    touched = sorted(anchor.tail.shelves() | accept, key=lambda s: _bucket_key(s, anchor))
+    buckets = {kind: dict(numbers) for kind, numbers in anchor.root.buckets.items()}
+    unproven: list[Shelf] = []
+    done = count = 0
+    for (kind, bucket), group in groupby(touched, key=lambda s: _bucket_key(s, anchor)[:2]):
+        shelves = list(group)
+        built = build_bucket(working, anchor, kind, bucket, [s[0] for s in shelves], accept)
+        buckets.setdefault(kind, {})[bucket] = (built.number, built.digest)
+        unproven += [(account, kind) for account in built.unproven]
+        anchor.forget(kind, bucket)
+        done += len(shelves)
+        count += 1
+        if tick is not None:
+            tick(done, len(touched))
+    if touched:
+        _commit(working, anchor, cut, buckets, evidence=bool(unproven or anchor.tail.gaps))
+    deleted = prune(working)
+    seconds = time.monotonic() - started
+    return Compacted(done, count, anchor.tail.size, unproven, deleted, seconds)
+
+
+def _bucket_key(shelf: Shelf, anchor: Anchor) -> tuple[str, int, bytes]:
+    account, kind = shelf
+    return kind, bucket_of(account, anchor.vault.bucket_bits), account
+
+
+def _find_cut(working: Working) -> dict[int, int]:
+    """How far each writer's segments are in the core, which is synced that far."""
+    rows = (
+        working.core.reader()
+        .execute("SELECT writer, segment FROM writers WHERE epoch = ?", (working.identity.epoch,))
+        .fetchall()
+    )
+    working.core.checkpoint()
+    return dict(rows)
+
+
+def _commit(
+    working: Working,
+    anchor: Anchor,
+    cut: dict[int, int],
+    buckets: dict[str, dict[int, tuple[int, bytes]]],
+    *,
+    evidence: bool,
+) -> None:
+    epoch = working.identity.epoch
+    reached = {
+        number: dict(writers) for number, writers in anchor.tail.ends.items() if number != epoch
+    }
+    ends = anchor.tail.ends.get(epoch, {})
+    before = anchor.root.cut.get(epoch, {})
+    reached[epoch] = {
+        writer: max(min(end, cut.get(writer, 0)), before.get(writer, 0))
+        for writer, end in ends.items()
+    }
+    keep = list(anchor.root.keep)
+    if evidence:
+        keep += [source.name for source in anchor.tail.sources]
+    root = Root(
+        anchor.root.number + 1,
+        epoch,
+        time.time_ns() // 1_000_000,
+        reached,
+        buckets,
+        root_digest(anchor.root),
+        keep,
+    )
+    if not write_root(working.vault, working.signer, root):
+        raise Unavailable(
+            "another compaction was first", safe="nothing was changed", retry_after=30
+        )
+
+
+@dataclass(frozen=True)
+class TailFigures:
+    """How much of the journal is not in the ledger yet."""
+
+    segments: int
+    objects: int
+    size: int
+    compacted: int
+
+
+def tail_figures(working: Working) -> TailFigures:
+    """Segments, objects and bytes outside the ledger, and when it was last compacted (ms)."""
+    anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
+    sources: list[Source] = anchor.tail.sources
+    return TailFigures(
+        sum(s.header.last - s.header.first + 1 for s in sources),
+        len(sources),
+        anchor.tail.size,
+        anchor.root.created,
+    )

@@ -1,0 +1,246 @@
+"""The journal in the vault: a group of changes becomes one segment, durable before it commits.
+
+settle    what a writer of this core made durable and did not commit is replayed first
+encode    every change as an entry, each shelf's chain extended over its entries
+seal      a part per shelf under its account's key, one segment for the group
+create    the segment's slot in the vault; what is uncertain is resolved by reading it
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+import time
+from collections.abc import Callable, Sequence
+
+from stillhere.errors import Fenced, Surplus, Unavailable
+from stillhere.replication.replay import replay
+from stillhere.replication.slots import Slots
+from stillhere.store.core import Core, Identity
+from stillhere.store.journal import Receipt
+from stillhere.store.records import Change, ShelfChanges
+from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.epochs import is_seal
+from stillhere.vault.layout import segment_name
+from stillhere.vault.opened import Vault
+from stillhere.vault.segments import (
+    Entry,
+    Part,
+    build_segment,
+    chain_key,
+    digest_of,
+    encode_entry,
+    extend_chain,
+)
+from stillhere.vault.tail import Span, read_source
+
+MAX_UNROLLED = 512  # segments outside roll-ups; past twice that, writes slow down
+MAX_TAIL = 64 << 20  # bytes outside the ledger, likewise
+SLOW_DOWN_S = 0.02
+TRIES = 3
+_INTENT = struct.Struct(">QQQ")
+
+
+class VaultJournal:
+    """One writer's journal. Used by the writing thread only, but for ``written``."""
+
+    def __init__(self, vault: Vault, core: Core, identity: Identity, slots: Slots) -> None:
+        self._vault = vault
+        self._core = core
+        self._identity = identity
+        self._slots = slots
+        self._intent = os.open(core.home / "intent", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._touched = b""
+        self._digest = bytes(32)
+        self.writer: int | None = None
+        self.written = 0  # the last segment of this writer that is in the vault
+        self.rolled = 0  # the last one that is in a roll-up
+        self.tail_bytes = 0  # written since the last compaction
+        self.busy = False
+        self.wake: Callable[[], None] = lambda: None
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """Replay what was made durable and not committed, by this writer or a dead one."""
+        committed = {
+            writer: (segment, digest)
+            for writer, segment, digest in connection.execute(
+                "SELECT writer, segment, digest FROM writers WHERE epoch = ?",
+                (self._identity.epoch,),
+            )
+        }
+        content = os.pread(self._intent, _INTENT.size, 0)
+        if len(content) == _INTENT.size:
+            epoch, writer, number = _INTENT.unpack(content)
+            if epoch == self._identity.epoch and committed.get(writer, (0, b""))[0] < number:
+                committed[writer] = self._look(connection, writer, number, committed)
+        if self.writer is not None:
+            self.written, self._digest = committed.get(self.writer, (0, bytes(32)))
+
+    def append(self, groups: Sequence[ShelfChanges]) -> Receipt:
+        """Make a group durable in the vault. Raises Unavailable, Fenced."""
+        self.busy = True
+        try:
+            return self._append(groups)
+        finally:
+            self.busy = False
+
+    def _append(self, groups: Sequence[ShelfChanges]) -> Receipt:
+        if self.writer is None:
+            self._take_slot()
+        assert self.writer is not None
+        if self.written - self.rolled > 2 * MAX_UNROLLED or self.tail_bytes > 2 * MAX_TAIL:
+            time.sleep(SLOW_DOWN_S)
+        keys = [self._core.data_keys.get(group.account) for group in groups]
+        parts, chains = [], []
+        for group, key in zip(groups, keys, strict=True):
+            part = _part(group)
+            parts.append(part)
+            chains.append(extend_chain(chain_key(key, group.kind), group.chain, part.entries))
+        number = self.written + 1
+        data, touched = build_segment(
+            self._identity.journal_key,
+            self._identity.epoch,
+            self.writer,
+            number,
+            self._digest,
+            self._touched,
+            time.time_ns() // 1_000_000,
+            parts,
+            keys,
+        )
+        os.pwrite(self._intent, _INTENT.pack(self._identity.epoch, self.writer, number), 0)
+        self._create(segment_name(self._identity.epoch, self.writer, number), data)
+        self.written, self._touched, self._digest = number, touched, digest_of(data)
+        self.tail_bytes += len(data)
+        if number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2:
+            self.wake()
+        return Receipt(self._identity.epoch, self.writer, number, self._digest, chains)
+
+    def _create(self, name: str, data: bytes) -> None:
+        """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again."""
+        failure: BackendError | None = None
+        for attempt in range(TRIES):
+            try:
+                self._vault.backend.create(name, data)
+            except (BackendError, Exists, Missing) as error:
+                failure = error if isinstance(error, BackendError) else failure
+            else:
+                return
+            try:
+                there = self._vault.backend.read(name)
+            except Missing:
+                time.sleep(0.05 * attempt)
+                continue
+            except BackendError as error:
+                raise _unavailable(error) from error
+            if there == data:
+                return
+            raise _taken(self._vault, name, there)
+        raise _unavailable(failure) from failure
+
+    def _take_slot(self) -> None:
+        try:
+            self.writer = self._slots.take()
+        except BackendError as error:
+            raise _unavailable(error) from error
+        row = (
+            self._core.reader()
+            .execute(
+                "SELECT segment, digest FROM writers WHERE epoch = ? AND writer = ?",
+                (self._identity.epoch, self.writer),
+            )
+            .fetchone()
+        )
+        self.written, self._digest = row or (0, bytes(32))
+        self.rolled = self.written
+
+    def _look(
+        self,
+        connection: sqlite3.Connection,
+        writer: int,
+        number: int,
+        committed: dict[int, tuple[int, bytes]],
+    ) -> tuple[int, bytes]:
+        """Find out what became of a segment that was begun; replay it if it is there."""
+        epoch = self._identity.epoch
+        name = segment_name(epoch, writer, number)
+        try:
+            data = self._vault.backend.read(name)
+            source = read_source(
+                self._vault,
+                self._identity.journal_key,
+                name,
+                epoch,
+                writer,
+                Span(number, number, name),
+            )
+        except Missing:
+            return committed.get(writer, (0, bytes(32)))
+        except BackendError as error:
+            raise _unavailable(error) from error
+        if source is None:
+            raise _taken(self._vault, name, data)
+        replay(connection, [source], self._core.data_keys.get)
+        return number, digest_of(data)
+
+    def close(self) -> None:
+        """Give the writer's slot back for the next process of this core."""
+        self._slots.release()
+        os.close(self._intent)
+
+
+def _part(group: ShelfChanges) -> Part:
+    return Part(
+        group.account,
+        group.kind,
+        group.changes[0].seq,
+        group.changes[-1].seq,
+        group.chain,
+        [encode_entry(_entry(change)) for change in group.changes],
+        [change.body for change in group.changes],
+    )
+
+
+def _entry(change: Change) -> Entry:
+    return Entry(
+        change.seq,
+        change.time,
+        change.device,
+        int(change.op),
+        change.collection,
+        change.href,
+        change.uid,
+        change.component,
+        change.media_type,
+        change.size,
+        change.digest,
+    )
+
+
+def _taken(vault: Vault, name: str, data: bytes) -> Fenced:
+    if is_seal(vault, name, data):
+        return sealed()
+    return Surplus(
+        f"somebody else has written {name}",
+        safe="everything that was acknowledged is in the vault",
+        hint="two cores run on one vault: stop this one, or recover",
+    )
+
+
+def sealed() -> Fenced:
+    """What a core is told whose epoch has ended."""
+    return Fenced(
+        "this core's epoch is sealed: another core has taken over",
+        safe="everything that was acknowledged is in the vault, and in the core that took over",
+        hint="shut this core down and remove its home",
+    )
+
+
+def _unavailable(error: BackendError | None) -> Unavailable:
+    return Unavailable(
+        error.what if error else "the vault can't be written",
+        safe="nothing that was acknowledged is lost; this change was not acknowledged",
+        hint=(error.hint if error else "") or "look at the vault; writes go on when it does",
+        retry_after=30,
+    )

@@ -1,0 +1,50 @@
+"""Mending the vault from the live core: what the vault lost, the core may still have."""
+
+from __future__ import annotations
+
+import hashlib
+
+from stillhere.errors import StillhereError
+from stillhere.store.records import State
+from stillhere.store.store import Store
+from stillhere.vault.image import Image
+from stillhere.vault.rosters import Item, roster_of
+
+
+def mend_from_core(store: Store, image: Image) -> Image:
+    """The image of a shelf from the core's rows, if the core has it open and whole.
+
+    Bodies are proven against their digests; the vault's own image is returned where the core
+    has no more than that. Conflicts and superseded revisions stay those of the vault."""
+    try:
+        with store.read(image.account, image.kind) as shelf:
+            if shelf.last_seq < image.last:
+                return image
+            rows = shelf.everything()
+            chain, last, ends = shelf.chain, shelf.last_seq, shelf.ends
+    except StillhereError:
+        return image
+    items, bodies = [], []
+    for record, body in rows:
+        if body is not None and hashlib.sha256(body).digest() != record.digest:
+            return image
+        items.append(Item(*record))
+        bodies.append(body)
+    held = {
+        (item.collection, item.href): "neither the vault nor the core has its body"
+        for item in items
+        if item.state == State.HELD
+    }
+    return Image(
+        image.account,
+        image.kind,
+        roster_of(items),
+        bodies,
+        last,
+        chain,
+        ends,
+        [],
+        held,
+        image.notes,
+        image.replaced,
+    )

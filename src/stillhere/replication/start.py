@@ -1,0 +1,183 @@
+"""Opening a core for work: what must be proven before it may serve, then the store.
+
+    read the vault's format and epochs; the newest epoch must be this core's, and unsealed
+    read this core's writers; a stranger's registration means another core is alive
+    see that the vault has everything the core has, and the core everything the ledger has
+    replay what the vault has beyond that, if it continues the core's own chains
+    open the store with its journal
+
+Whatever else is found, nothing is served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stillhere.errors import Closed, Damaged, Surplus, Unavailable
+from stillhere.replication.journal import VaultJournal, sealed
+from stillhere.replication.register import Registrar
+from stillhere.replication.replay import replay
+from stillhere.replication.slots import Slots, own_writers
+from stillhere.store.core import Core, Identity
+from stillhere.store.store import Store
+from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.epochs import read_epochs
+from stillhere.vault.manifests import Root, read_root
+from stillhere.vault.opened import Vault, open_vault
+from stillhere.vault.signing import Signer
+from stillhere.vault.tail import Listing, Source, list_journal, read_source
+
+COMPACTIONS = 5  # how many may end while a start is being proven
+
+
+@dataclass
+class Working:
+    """A core at work: close it when done."""
+
+    core: Core
+    identity: Identity
+    vault: Vault
+    signer: Signer
+    journal: VaultJournal
+    store: Store
+
+    def close(self) -> None:
+        """Finish the waiting writes, give the writer's slot back, close the core."""
+        self.store.close()
+        self.journal.close()
+
+
+def open_core(home: Path, place: Path | None = None) -> Working:
+    """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved.
+
+    Raises NotFound, Fenced, Surplus, Damaged, or Unavailable when the vault can't be read."""
+    core = Core(home)
+    try:
+        identity = core.identity()
+        if identity.recovering:
+            raise Closed(
+                "this core is being recovered and is not whole yet",
+                reason="recovering",
+                retry_after=60,
+                safe="everything that was acknowledged is in the vault",
+                hint="start the same stillhere recover again: it goes on where it was",
+            )
+        vault = open_vault(Directory(place or Path(identity.vault_place)), identity.root_public)
+        prove_start(core, identity, vault)
+        return assemble(core, identity, vault)
+    except BackendError as error:
+        core.close()
+        raise Unavailable(
+            f"the vault can't be read: {error.what}",
+            safe="nothing was changed; every acknowledged change is in the vault",
+            hint=error.hint,
+        ) from error
+    except BaseException:
+        core.close()
+        raise
+
+
+def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
+    """The store and its journal, over a core that was proven."""
+    signer = Signer(
+        identity.vault, identity.epoch, Ed25519PrivateKey.from_private_bytes(identity.signing_key)
+    )
+    slots = Slots(vault, core, identity, signer)
+    journal = VaultJournal(vault, core, identity, slots)
+    registrar = Registrar(vault, signer, identity.names_key)
+    return Working(core, identity, vault, signer, journal, Store(core, journal, registrar.register))
+
+
+def prove_start(core: Core, identity: Identity, vault: Vault) -> None:
+    """Prove that the core and the vault agree, replaying what only the vault has."""
+    newest = read_epochs(vault)[-1]
+    if newest.number > identity.epoch:
+        raise sealed()
+    if newest.number < identity.epoch or newest.core != identity.core:
+        raise Damaged(
+            f"the vault does not know epoch {identity.epoch} of this core",
+            safe="nothing was changed; the core in this home is whole",
+            hint="an older copy of the vault was put in its place: bring the newest one back",
+        )
+    for attempt in range(COMPACTIONS):
+        root = read_root(vault)
+        try:
+            _replay_surplus(core, identity, vault, root)
+        except (Surplus, Damaged, Missing):
+            # a compaction in another process of this core may have moved the ground
+            if attempt + 1 == COMPACTIONS or read_root(vault).number == root.number:
+                raise
+        else:
+            return
+
+
+def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root) -> None:
+    writers = own_writers(vault, identity)
+    cut = root.cut.get(identity.epoch, {})
+    connection = core.connect()
+    try:
+        rows = dict(
+            connection.execute(
+                "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
+            ).fetchall()
+        )
+        surplus: list[Source] = []
+        for writer in sorted({*writers, *rows}):
+            known = rows.get(writer, 0)
+            _check_position(writer, known, cut.get(writer, 0))
+            listing = list_journal(vault, identity.epoch, writer, cut.get(writer, 0))
+            if listing.last < known or listing.gaps:
+                raise _vault_lost(writer, listing, known)
+            surplus += _read_surplus(vault, identity, writer, known, listing)
+        if surplus:
+            connection.execute("BEGIN IMMEDIATE")
+            replay(connection, surplus, core.data_keys.get)
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _read_surplus(
+    vault: Vault, identity: Identity, writer: int, known: int, listing: Listing
+) -> list[Source]:
+    sources = []
+    for span in listing.spans:
+        if span.last <= known:
+            continue
+        try:
+            source = read_source(
+                vault, identity.journal_key, span.name, identity.epoch, writer, span
+            )
+        except Missing:
+            raise Damaged(f"{span.name} is missing") from None
+        if source is None:
+            raise sealed()
+        sources.append(source)
+    return sources
+
+
+def _check_position(writer: int, known: int, cut: int) -> None:
+    if known < cut:
+        raise Surplus(
+            f"the vault's ledger reaches segment {cut} of writer {writer},"
+            f" and this core only segment {known}",
+            safe="everything that was acknowledged is in the vault",
+            hint="this core is an old copy: recover from the vault",
+        )
+
+
+def _vault_lost(writer: int, listing: Listing, known: int) -> Damaged:
+    if listing.gaps:
+        first, last = listing.gaps[0]
+        what = f"segments {first} to {last} of writer {writer} are missing from the vault"
+    else:
+        what = f"the vault ends at segment {listing.last} of writer {writer}, the core at {known}"
+    return Damaged(
+        what,
+        safe="the core in this home is whole; nothing was changed",
+        hint="bring the vault's newest copy back; until then nothing is served",
+    )

@@ -1,0 +1,99 @@
+"""Tending: roll-ups, compaction and the fence, by themselves while a core is at work."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from stillhere.errors import StillhereError
+from stillhere.replication.compact import compact
+from stillhere.replication.fence import check_fence
+from stillhere.replication.rollup import roll_up
+from stillhere.replication.start import Working
+from stillhere.vault.backends import Missing
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to roll up (segments), when to compact (bytes of tail, roll-ups, seconds since the
+    last), and how often to look at the fence (seconds)."""
+
+    roll_segments: int = 256
+    tail_bytes: int = 32 << 20
+    tail_rolls: int = 128
+    compact_every_s: float = 3600.0
+    fence_every_s: float = 2.0
+
+
+class Tender:
+    """A thread that keeps the bounds of one core's journal. ``trouble`` is its last failure,
+    None when the last round did what it should."""
+
+    def __init__(self, working: Working, limits: Limits, *, compacting: bool = True) -> None:
+        self._working = working
+        self._limits = limits
+        self._wake = threading.Event()
+        self._stopping = False
+        self._rolls = 0
+        self._compacted = time.monotonic()
+        self.compacting = compacting
+        self.trouble: StillhereError | None = None
+        working.journal.wake = self._wake.set
+        self._thread = threading.Thread(target=self._run, name="tender", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the round at hand."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(self._limits.fence_every_s)
+            self._wake.clear()
+            if self._working.store.gate.halted is not None:
+                continue
+            try:
+                check_fence(self._working)
+                self._roll()
+                if self.compacting and self._compaction_is_due():
+                    self._compact()
+                self.trouble = None
+            except Missing as error:
+                self.trouble = StillhereError(f"an object of the vault is gone: {error}")
+            except StillhereError as error:
+                self.trouble = error
+
+    def _roll(self) -> None:
+        working, journal = self._working, self._working.journal
+        if journal.writer is None or journal.written - journal.rolled < self._limits.roll_segments:
+            return
+        before = journal.rolled
+        journal.rolled = roll_up(
+            working.vault,
+            working.identity.journal_key,
+            working.identity.epoch,
+            journal.writer,
+            after=before,
+            upto=journal.written,
+            least=self._limits.roll_segments,
+        )
+        if journal.rolled > before:
+            self._rolls += 1
+
+    def _compaction_is_due(self) -> bool:
+        waited = time.monotonic() - self._compacted
+        journal = self._working.journal
+        return (
+            self._rolls >= self._limits.tail_rolls
+            or journal.tail_bytes >= self._limits.tail_bytes
+            or (waited >= self._limits.compact_every_s and journal.tail_bytes > 0)
+        )
+
+    def _compact(self) -> None:
+        self._compacted = time.monotonic()
+        self._rolls = 0
+        self._working.journal.tail_bytes = 0
+        compact(self._working)
