@@ -1,0 +1,97 @@
+"""Step 0, read-only: is this a vault, is this its kit, and does one shelf open?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
+from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.epochs import JOURNAL_KEY, Epoch, read_epochs
+from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys
+from stillhere.vault.kit import Kit
+from stillhere.vault.manifests import read_root
+from stillhere.vault.opened import Vault, open_vault
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A vault that its kit opens: nothing was written to it."""
+
+    vault: Vault
+    kit: Kit
+    epochs: list[Epoch]
+    service: ServiceKeys
+    journal_keys: dict[int, bytes]
+
+    @property
+    def ends(self) -> dict[int, dict[int, int]]:
+        """The last segment of every writer of every epoch that has ended."""
+        return {epoch.number - 1: epoch.ends for epoch in self.epochs if epoch.number > 1}
+
+
+def check(place: Path, kit: Kit) -> Checked:
+    """Prove that a recovery can begin.
+
+    Raises NotAVault, FutureVault or WrongKit, Unavailable when the place can't be read."""
+    if not place.is_dir():
+        raise NotAVault(
+            f"there is no vault in {place}: it is not a folder",
+            safe="nothing was changed",
+            hint="name the folder that init was given with --vault; is its disk mounted?",
+        )
+    vault = open_vault(Directory(place.resolve()), kit.root_public)
+    if vault.id != kit.vault:
+        raise WrongKit("this kit is of another vault", safe="nothing was changed in the vault")
+    try:
+        epochs = read_epochs(vault)
+        _check_halves(vault)
+        service = read_service_keys(vault, kit)
+        journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
+        _check_samples(vault, kit)
+    except Damaged as error:
+        raise _half(vault, error.what) from error
+    except BackendError as error:
+        raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
+    return Checked(vault, kit, epochs, service, journal_keys)
+
+
+def _check_halves(vault: Vault) -> None:
+    there = set(vault.backend.names(""))
+    needed = {"epochs", "keys"}
+    if "manifest" in there:
+        needed |= {"ledger"} if read_root(vault).buckets else set()
+    elif "names" in there:
+        needed |= {"journal"}
+    missing = sorted(needed - there)
+    if missing:
+        raise _half(vault, f"it has no {', no '.join(missing)}")
+
+
+def _check_samples(vault: Vault, kit: Kit) -> None:
+    """One wrapped key must open; a few may be broken."""
+    folders = [name for name in vault.backend.names("keys") if len(name) == 2]
+    names = [
+        name for folder in folders[:SAMPLES] for name in vault.backend.names(f"keys/{folder}")[:1]
+    ]
+    failure = None
+    for name in names:
+        try:
+            read_data_key(vault, kit, bytes.fromhex(name.removesuffix(".twin")))
+        except (Damaged, ValueError) as error:
+            failure = error
+        else:
+            return
+    if failure is not None:
+        raise Damaged(f"none of {len(names)} wrapped keys opens: {failure}")
+
+
+def _half(vault: Vault, what: str) -> NotAVault:
+    return NotAVault(
+        f"the vault in {vault.backend.place} is not whole: {what}",
+        safe="nothing was changed; the old core is not sealed",
+        hint="a copy of a vault must be whole: epochs, journal, keys, ledger, manifest, names",
+    )

@@ -1,0 +1,149 @@
+"""Putting a proven shelf into rows: rows, head, gate and verdict in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import repeat
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, Profile, add_account
+from stillhere.store.records import State
+from stillhere.vault.image import Image
+
+
+class Loss(msgspec.Struct, frozen=True, array_like=True):
+    """A record that is held: it must exist, and its body was not found."""
+
+    collection: str
+    href: str
+    uid: str
+    size: int
+    modified: int
+    cause: str
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """What a recovery says of one shelf.
+
+    Complete as of ``last`` and ``as_of`` (milliseconds) when ``problems`` and ``held`` are
+    empty. ``recovered`` is when it was said."""
+
+    last: int
+    as_of: int
+    records: int
+    held: list[Loss]
+    problems: list[str]
+    recovered: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.held and not self.problems
+
+
+class Installed(NamedTuple):
+    """What became of one shelf."""
+
+    account: bytes
+    kind: str
+    records: int
+    complete: bool
+    new: bool
+
+
+encode_verdict = msgspec.msgpack.Encoder().encode
+_encode_ends = msgspec.msgpack.Encoder().encode
+_INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+
+
+def make_verdict(image: Image, now: int) -> Verdict:
+    """The verdict on an image, at ``now`` (milliseconds)."""
+    held = []
+    if image.missing:
+        for item in image.items:
+            if item.state == State.HELD:
+                cause = image.missing.get((item.collection, item.href), "its body was not found")
+                held.append(
+                    Loss(item.collection, item.href, item.uid, item.size, item.modified, cause)
+                )
+    present = image.columns.states.count(0)
+    as_of = max(image.columns.modified, default=0)
+    return Verdict(image.last, as_of, present, held, image.problems, now)
+
+
+def install_image(
+    sql: sqlite3.Connection, image: Image, verdict: Verdict, wrapped_key: bytes | None
+) -> Installed:
+    """Put a shelf into rows, open if it is proven. A shelf that is in rows already stays.
+
+    ``wrapped_key`` is the account's key for this core, given with its account shelf."""
+    done = sql.execute(
+        "SELECT id FROM shelves WHERE account = ? AND kind = ?", (image.account, image.kind)
+    ).fetchone()
+    if done is not None:
+        return Installed(image.account, image.kind, 0, verdict.complete, new=False)
+    (shelf,) = sql.execute(
+        "INSERT INTO shelves (account, kind, closed, last_seq, chain, ends, verdict, settled, held)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) RETURNING id",
+        (
+            image.account,
+            image.kind,
+            "" if image.proven else "unproven",
+            image.last,
+            image.chain,
+            _encode_ends(image.ends),
+            encode_verdict(verdict),
+            len(verdict.held),
+        ),
+    ).fetchone()
+    columns = image.columns
+    sql.executemany(
+        _INSERT,
+        zip(
+            repeat(shelf),
+            columns.collections,
+            columns.hrefs,
+            columns.seqs,
+            columns.states,
+            columns.uids,
+            columns.components,
+            columns.media_types,
+            columns.sizes,
+            columns.digest_list(),
+            columns.modified,
+            image.bodies,
+            strict=False,
+        ),
+    )
+    _install_positions(sql, shelf, image)
+    if image.kind == ACCOUNT and wrapped_key is not None:
+        add_account(sql, image.account, _name_of(image), wrapped_key)
+    return Installed(image.account, image.kind, verdict.records, verdict.complete, new=True)
+
+
+def _install_positions(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
+    positions: dict[str, int] = {}
+    for collection, seq in zip(image.columns.collections, image.columns.seqs, strict=True):
+        if seq > positions.get(collection, 0):
+            positions[collection] = seq
+    sql.executemany(
+        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+        [(shelf, collection, seq) for collection, seq in positions.items()],
+    )
+    sql.executemany(
+        "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (shelf, e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
+            for e, body in image.notes
+        ],
+    )
+
+
+def _name_of(image: Image) -> str:
+    """The account's name, or its id where the profile is lost."""
+    for item, body in zip(image.items, image.bodies, strict=True):
+        if (item.collection, item.href) == (CREDENTIALS, "profile") and body is not None:
+            return msgspec.msgpack.decode(body, type=Profile).name
+    return f"lost-{image.account.hex()}"

@@ -1,0 +1,66 @@
+"""Knocks: the shelf that somebody asks for is recovered then and there, ahead of its stage."""
+
+from __future__ import annotations
+
+from stillhere.errors import Closed, Damaged
+from stillhere.recovery.check import Checked
+from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.open_shelf import install, prove_shelf
+from stillhere.store.accounts import ACCOUNT
+from stillhere.store.store import Store
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.backends import BackendError
+from stillhere.vault.keys import find_name
+
+
+class Knocks:
+    """Opens single shelves for the store's gate. ``names_proven`` once every account is in
+    rows: until then a name that is not found may be one that is lost."""
+
+    def __init__(self, checked: Checked, anchor: Anchor, keys: KitKeys, store: Store) -> None:
+        self._checked = checked
+        self._anchor = anchor
+        self._keys = keys
+        self._store = store
+        self.names_proven = False
+        self.served = 0
+
+    def find(self, folded: str) -> bytes | None:
+        """The account of a name. Raises Closed while "nobody's" is not proven."""
+        try:
+            account = find_name(self._checked.vault, self._checked.service.names, folded)
+        except (Damaged, BackendError) as error:
+            raise _not_now(error.what) from error
+        if account is None and not self.names_proven:
+            raise _not_now("not every account is back yet")
+        return account
+
+    def open(self, account: bytes, kind: str) -> None:
+        """Recover one shelf; its account's own shelf first. Raises Closed."""
+        try:
+            if kind != ACCOUNT:
+                self._open_one(account, ACCOUNT)
+            self._open_one(account, kind)
+        except BackendError as error:
+            raise _not_now(error.what) from error
+
+    def _open_one(self, account: bytes, kind: str) -> None:
+        row = (
+            self._store.core.reader()
+            .execute("SELECT 1 FROM shelves WHERE account = ? AND kind = ?", (account, kind))
+            .fetchone()
+        )
+        if row is None:
+            proven = prove_shelf(self._anchor, self._keys, self._store, account, kind)
+            install(self._store, [proven], urgent=True).result()
+            self.served += 1
+
+
+def _not_now(cause: str) -> Closed:
+    return Closed(
+        f"this is being brought back: {cause}",
+        reason="recovering",
+        retry_after=10,
+        safe="your device still has its copy, and keeps it",
+        hint="nothing needs to be done; the device asks again by itself",
+    )

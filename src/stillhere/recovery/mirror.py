@@ -1,0 +1,213 @@
+"""Step 5: what the vault holds is brought near and proven, chunk by chunk.
+
+    for every bucket, in the order of the stages
+        copy its packs into the mirror, durably
+        unwrap the accounts' keys
+        prove every roster against its head and every body against its digest
+
+Buckets are worked on by as many processes as there are processors; what a process needs goes
+to it through a pipe, the kit included, and nothing of it is written down.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhere.errors import Damaged
+from stillhere.recovery.check import Checked, check
+from stillhere.recovery.keys import KitKeys
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.backends import Backend, Missing
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.image import load_image
+from stillhere.vault.kit import Kit
+from stillhere.vault.manifests import EMPTY_ROOT, Manifest, read_manifest
+from stillhere.vault.opened import Vault
+from stillhere.vault.tail import Tail
+
+FEW_BYTES = 16 << 20  # a vault of less than this is proven without further processes
+PIECE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """One bucket to be mirrored: enough for a process that knows nothing yet."""
+
+    place: str
+    mirror: str
+    vault: bytes
+    seed: bytes
+    kind: str
+    bucket: int
+    number: int
+    digest: bytes
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A bucket that is near: its keys, the records proven, and the shelves with damage."""
+
+    kind: str
+    bucket: int
+    keys: dict[bytes, bytes]
+    records: int
+    size: int
+    damaged: frozenset[bytes]
+
+
+class Overlay:
+    """The mirror before the vault: what was mirrored is read near, the rest from the vault."""
+
+    def __init__(self, near: Directory, far: Backend) -> None:
+        self.place = far.place
+        self._near = near
+        self._far = far
+
+    def create(self, name: str, data: bytes) -> None:
+        """Objects are only ever made in the vault."""
+        self._far.create(name, data)
+
+    def read(self, name: str) -> bytes:
+        """A whole object."""
+        try:
+            return self._near.read(name)
+        except Missing:
+            return self._far.read(name)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """A piece of an object."""
+        try:
+            return self._near.read_range(name, offset, length)
+        except Missing:
+            return self._far.read_range(name, offset, length)
+
+    def size(self, name: str) -> int:
+        """An object's size in bytes."""
+        try:
+            return self._near.size(name)
+        except Missing:
+            return self._far.size(name)
+
+    def names(self, folder: str) -> list[str]:
+        """A folder's names, as the vault has them."""
+        return self._far.names(folder)
+
+    def delete(self, name: str) -> None:
+        """Remove an object from the vault."""
+        self._far.delete(name)
+
+
+def mirror(
+    checked: Checked,
+    anchor: Anchor,
+    kinds: Sequence[str],
+    folder: Path,
+    keys: KitKeys,
+    tick: Callable[[Mirrored], None],
+) -> frozenset[tuple[bytes, str]]:
+    """Bring every bucket near; returns the shelves whose chunks are not all proven."""
+    tasks = [
+        Task(
+            checked.vault.backend.place,
+            str(folder),
+            checked.kit.vault,
+            checked.kit.seed,
+            kind,
+            bucket,
+            *anchor.root.buckets[kind][bucket],
+            anchor.epoch,
+        )
+        for kind in kinds
+        for bucket in anchor.buckets(kind)
+    ]
+    damaged: set[tuple[bytes, str]] = set()
+    for done in _run(tasks, anchor):
+        keys.learn(done.keys)
+        damaged |= {(account, done.kind) for account in done.damaged}
+        tick(done)
+    return frozenset(damaged)
+
+
+def _run(tasks: Sequence[Task], anchor: Anchor) -> Iterator[Mirrored]:
+    total = 0
+    for task in tasks:
+        manifest = anchor.manifest(task.kind, task.bucket)
+        total += sum(pack.size for pack in manifest.packs) if manifest is not None else 0
+    if total < FEW_BYTES:
+        yield from map(mirror_bucket, tasks)
+        _known.clear()
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    processes = max(1, len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(mirror_bucket, tasks)
+
+
+def mirror_bucket(task: Task) -> Mirrored:
+    """Copy and prove one bucket. Raises BackendError."""
+    checked = _checked(task)
+    vault = checked.vault
+    empty: dict[bytes, bytes] = {}
+    try:
+        manifest = read_manifest(vault, task.kind, task.bucket, task.number, task.digest)
+    except Damaged:
+        return Mirrored(task.kind, task.bucket, empty, 0, 0, frozenset())
+    near = Path(task.mirror)
+    size = sum(_copy(vault.backend, pack.name, pack.size, near) for pack in manifest.packs)
+    overlay = Vault(Overlay(Directory(near), vault.backend), vault.format, vault.verifier)
+    anchor = Anchor(overlay, EMPTY_ROOT, Tail(), task.epoch)
+    mirrored = _prove(task, checked, anchor, manifest, size)
+    if mirrored.damaged:  # the copy may be at fault: what is broken is read from the vault
+        for pack in manifest.packs:
+            (near / pack.name).unlink(missing_ok=True)
+    return mirrored
+
+
+def _prove(task: Task, checked: Checked, anchor: Anchor, manifest: Manifest, size: int) -> Mirrored:
+    keys = KitKeys(checked)
+    found: dict[bytes, bytes] = {}
+    damaged, records = set(), 0
+    anchor.keep(task.kind, task.bucket, manifest)
+    for entry in manifest.shelves:
+        if keys.failing(entry.account):
+            damaged.add(entry.account)
+            continue
+        found[entry.account] = keys.get(entry.account)
+        image = load_image(anchor.source(entry.account, task.kind), found[entry.account])
+        records += len(image.columns)
+        if image.missing or image.problems:
+            damaged.add(entry.account)
+    return Mirrored(task.kind, task.bucket, found, records, size, frozenset(damaged))
+
+
+def _copy(backend: Backend, name: str, size: int, near: Path) -> int:
+    """Copy an object into the mirror and sync it; one that is there in full stays."""
+    path = near / name
+    if path.exists() and path.stat().st_size == size:
+        return size
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with open(path, "wb", buffering=0) as file:
+            for offset in range(0, size, PIECE):
+                file.write(backend.read_range(name, offset, PIECE))
+            os.fsync(file.fileno())
+    except (Missing, Damaged):
+        path.unlink(missing_ok=True)
+        return 0
+    return size
+
+
+_known: dict[bytes, Checked] = {}
+
+
+def _checked(task: Task) -> Checked:
+    """This process's own view of the vault, made at its first task."""
+    if task.vault not in _known:
+        _known[task.vault] = check(Path(task.place), Kit(task.vault, task.seed))
+    return _known[task.vault]

@@ -1,0 +1,52 @@
+"""Step 4 and 6 for one shelf: load, prove, put into rows. Knock, bulk and drill come here."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from stillhere.errors import Damaged
+from stillhere.recovery.install import Installed, Verdict, install_image, make_verdict
+from stillhere.recovery.keys import KitKeys
+from stillhere.store.accounts import ACCOUNT
+from stillhere.store.store import Store
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.image import Image, load_image
+
+
+class Proven(NamedTuple):
+    """A shelf that is ready for its rows."""
+
+    image: Image
+    verdict: Verdict
+    wrapped_key: bytes | None
+
+
+def prove_shelf(
+    anchor: Anchor, keys: KitKeys, store: Store, account: bytes, kind: str, *, trusted: bool = False
+) -> Proven:
+    """Load one shelf from the vault and prove it; what is missing is in its verdict.
+
+    Raises BackendError."""
+    wrapped = None
+    try:
+        data_key = keys.get(account)
+    except Damaged as error:
+        image = Image(account, kind, problems=[f"its key can't be opened: {error.what}"])
+    else:
+        image = load_image(anchor.source(account, kind), data_key, trusted=trusted)
+        if kind == ACCOUNT:
+            wrapped = store.core.keyring.wrap(data_key, account)
+    verdict = make_verdict(image, time.time_ns() // 1_000_000)
+    return Proven(image, verdict, wrapped)
+
+
+def install(store: Store, proven: list[Proven], *, urgent: bool) -> Future[list[Installed]]:
+    """Put proven shelves into rows, in one transaction of the writing thread."""
+
+    def rows(sql: sqlite3.Connection) -> list[Installed]:
+        return [install_image(sql, *shelf) for shelf in proven]
+
+    return store.install(rows, urgent=urgent)

@@ -1,0 +1,180 @@
+"""Recovery: a blank machine, the vault and the kit become the service again.
+
+    begin
+        0  check     read-only: kit, format, signatures, one key
+        1  seal      the old epoch ends, this core's begins
+        2  anchor    what must exist, as of when
+        3  close     every shelf is closed until it is proven (a rule, not rows)
+        4  serve     from here on whoever knocks has their shelf opened first
+    run
+        5  mirror    every chunk near and proven, in the order of the stages
+        6  unpack    account shelves, then contacts, into rows
+        7  prove     each shelf has its verdict with its rows; accounts without a shelf are found
+        8  report    whole: the home is a core like any other
+
+Killed at any moment and begun again with the same home, it goes on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from stillhere.recovery.check import check
+from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.knock import Knocks
+from stillhere.recovery.mirror import Mirrored, Overlay, mirror
+from stillhere.recovery.report import tally_verdicts
+from stillhere.recovery.seal import open_home, seal
+from stillhere.recovery.unpack import Stage, unpack
+from stillhere.replication.start import Working, assemble
+from stillhere.store.accounts import ACCOUNT, add_account
+from stillhere.vault.anchor import read_anchor
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.keys import list_keys
+from stillhere.vault.kit import Kit
+from stillhere.vault.opened import Vault
+
+STAGES = (ACCOUNT, "contacts")
+MIRROR_FOLDER = "mirror"
+
+Announce = Callable[..., None]
+
+
+class Recovery:
+    """One recovery. ``stages`` shows how far it is, for whoever wants to draw it."""
+
+    def __init__(
+        self,
+        home: Path,
+        place: Path,
+        kit: Kit,
+        announce: Announce,
+        *,
+        stages: Sequence[str] = STAGES,
+    ) -> None:
+        self._home = home
+        self._place = place
+        self._kit = kit
+        self._announce = announce
+        self.stages = [Stage(kind) for kind in stages]
+        self.mirrored: list[Mirrored] = []
+
+    def begin(self) -> Working:
+        """Steps 0 to 4: returns a core that may serve at once, knock by knock.
+
+        Raises NotAVault, FutureVault, WrongKit (nothing was sealed), BadInput for a home that
+        is in use, Fenced when another recovery was first."""
+        checked = self._checked = check(self._place, self._kit)
+        core, identity = open_home(self._home, checked, self._place)
+        fenced = seal(checked, identity)
+        self._announce("sealed", epoch=identity.epoch, old_core_fenced=fenced)
+        keys = identity.journal_keys
+        ends = checked.ends
+        self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
+        working = self.working = assemble(core, identity, checked.vault)
+        self._keys = KitKeys(checked)
+        self._knocks = Knocks(checked, self.anchor, self._keys, working.store)
+        working.store.gate.opener = self._knocks
+        return working
+
+    def run(self) -> None:
+        """Steps 5 to 8: blocking, beside the server. Announces mirrored, stage and whole."""
+        untrusted = self._mirror()
+        accounts = list_keys(self._checked.vault)
+        for stage in self.stages:
+            self._unpack(stage, accounts, untrusted)
+        self._adopt_unfinished(accounts)
+        self._finish()
+
+    def _mirror(self) -> frozenset[tuple[bytes, str]]:
+        folder = self._home / MIRROR_FOLDER
+        kinds = [stage.kind for stage in self.stages]
+        untrusted = mirror(
+            self._checked, self.anchor, kinds, folder, self._keys, self.mirrored.append
+        )
+        vault = self._checked.vault
+        self.anchor.vault = Vault(
+            Overlay(Directory(folder), vault.backend), vault.format, vault.verifier
+        )
+        self._announce(
+            "mirrored",
+            bytes=sum(done.size for done in self.mirrored),
+            records=sum(done.records for done in self.mirrored),
+            damaged_shelves=len(untrusted),
+        )
+        return untrusted
+
+    def _unpack(
+        self, stage: Stage, accounts: Sequence[bytes], untrusted: frozenset[tuple[bytes, str]]
+    ) -> None:
+        started = time.monotonic()
+        core = self.working.store.core
+        known = self._with_shelf(stage.kind, accounts)
+        stage.total = len(known)
+        stage.shelves = len(core.shelves_of(stage.kind))
+        unpack(self.anchor, self._keys, self.working.store, stage, known, untrusted)
+        if stage.kind == ACCOUNT:
+            self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
+        tally = tally_verdicts(core, stage.kind)
+        self._announce(
+            "stage",
+            kind=stage.kind,
+            shelves=tally.shelves,
+            records=tally.records,
+            incomplete=tally.incomplete,
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def _with_shelf(self, kind: str, accounts: Sequence[bytes]) -> list[bytes]:
+        """The accounts that have, or must be feared to have, a shelf of this kind, by bucket."""
+        known = {
+            account
+            for bucket in self.anchor.buckets(kind)
+            for account in self.anchor.accounts(kind, bucket)
+        }
+        known |= {account for account, touched in self.anchor.tail.shelves() if touched == kind}
+        if self.anchor.broken or any(gap.touched is None for gap in self.anchor.tail.gaps):
+            known |= set(accounts)
+        return sorted(known)
+
+    def _adopt_unfinished(self, accounts: Sequence[bytes]) -> None:
+        """Keys of accounts whose making was cut short: kept, so that their names can be used."""
+        store = self.working.store
+        unfinished = [a for a in accounts if a not in store.core.shelves_of(ACCOUNT)]
+        keyring = store.core.keyring
+        wrapped = [
+            (account, keyring.wrap(self._keys.get(account), account))
+            for account in unfinished
+            if not self._keys.failing(account)
+        ]
+
+        def adopt(sql: sqlite3.Connection) -> None:
+            for account, key in wrapped:
+                add_account(sql, account, f"unfinished-{account.hex()}", key)
+
+        store.install(adopt).result()
+
+    def _finish(self) -> None:
+        working = self.working
+        identity = msgspec.structs.replace(working.identity, recovering=False)
+        working.store.install(lambda sql: working.core.keep_identity(identity, sql)).result()
+        working.identity = identity
+        working.core.checkpoint()
+        working.store.gate.opener = None
+        shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)
+        tally = tally_verdicts(working.core)
+        self._announce(
+            "whole",
+            verdicts={
+                "complete": tally.shelves - tally.incomplete,
+                "incomplete": tally.incomplete,
+            },
+            records=tally.records,
+            accounts=len(working.store.accounts.list()),
+        )

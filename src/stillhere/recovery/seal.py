@@ -1,0 +1,110 @@
+"""Step 1: the old epoch is sealed and the next one begins, with a new core's keys.
+
+    make the home and write down who the new core will be
+    take every slot that the old core could still write to
+    create the next epoch, which says exactly where each writer ended
+
+A crash between any two of these leaves a home that goes on here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stillhere.errors import BadInput, Fenced
+from stillhere.recovery.check import Checked
+from stillhere.replication.found import new_identity
+from stillhere.store.core import Core, Identity
+from stillhere.store.keyring import KEY_FILE
+from stillhere.store.schema import DATABASE
+from stillhere.vault.backends import BackendError, Exists
+from stillhere.vault.epochs import begin_epoch, make_epoch, read_epoch, seal_journal, seal_writers
+from stillhere.vault.manifests import read_root
+from stillhere.vault.tail import list_journal
+
+
+def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity]:
+    """The new core's home: made now, or the one of a recovery that was interrupted.
+
+    Raises BadInput for a home that holds something else."""
+    if (home / DATABASE).exists():
+        core = Core(home)
+        try:
+            identity = core.identity()
+        except BadInput:
+            core.close()
+            _clear_unfinished(home)
+        else:
+            if identity.vault != checked.vault.id or not identity.recovering:
+                core.close()
+                raise BadInput(
+                    f"{home} holds a core already",
+                    safe="nothing was changed",
+                    hint="give --home an empty folder; start a whole core with stillhere serve",
+                )
+            return core, identity
+    core = Core(home, create=True)
+    identity = new_identity(
+        checked.kit,
+        place.resolve(),
+        checked.epochs[-1].number + 1,
+        checked.service,
+        journal_keys=checked.journal_keys,
+        recovering=True,
+    )
+    core.keep_identity(identity, core.reader())
+    core.checkpoint()
+    return core, identity
+
+
+def seal(checked: Checked, identity: Identity) -> bool:
+    """Fence the old core and begin the new epoch; False where the vault can't be written.
+
+    Raises Fenced when another recovery has taken the epoch."""
+    newest = checked.epochs[-1]
+    if newest.number == identity.epoch and newest.core == identity.core:
+        return True
+    if newest.number >= identity.epoch:
+        raise _overtaken()
+    vault, kit = checked.vault, checked.kit
+    try:
+        writers = seal_writers(vault, kit, newest.number)
+        cut = read_root(vault).cut.get(newest.number, {})
+        ends = {}
+        for writer in range(writers):
+            last = list_journal(vault, newest.number, writer, cut.get(writer, 0)).last
+            ends[writer] = seal_journal(vault, kit, newest.number, writer, last)
+        public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
+        epoch = make_epoch(
+            kit,
+            identity.epoch,
+            identity.core,
+            public.public_bytes_raw(),
+            identity.journal_key,
+            ends,
+        )
+        begin_epoch(vault, kit, epoch)
+    except Exists:
+        raise _overtaken() from None
+    except BackendError:
+        return False
+    begun = read_epoch(vault, identity.epoch)
+    assert begun is not None
+    checked.epochs.append(begun)
+    return True
+
+
+def _clear_unfinished(home: Path) -> None:
+    """Remove the files of a home whose making was cut short before anything was in it."""
+    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE):
+        path.unlink(missing_ok=True)
+
+
+def _overtaken() -> Fenced:
+    return Fenced(
+        "another recovery of this vault has begun",
+        safe="nothing is lost; the vault belongs to the core that began first",
+        hint="use that core, or start a recovery into a new, empty home",
+    )
