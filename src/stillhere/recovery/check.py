@@ -8,7 +8,7 @@ from pathlib import Path
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import JOURNAL_KEY, Epoch, read_epochs
+from stillhere.vault.epochs import JOURNAL_KEY, Epoch, read_epochs, sealed_ends
 from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import read_root
@@ -30,7 +30,7 @@ class Checked:
     @property
     def ends(self) -> dict[int, dict[int, int]]:
         """The last segment of every writer of every epoch that has ended."""
-        return {epoch.number - 1: epoch.ends for epoch in self.epochs if epoch.number > 1}
+        return sealed_ends(self.epochs)
 
 
 def check(place: Path, kit: Kit) -> Checked:

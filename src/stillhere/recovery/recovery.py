@@ -32,6 +32,7 @@ from stillhere.recovery.mirror import Mirrored, Overlay, mirror
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Stage, unpack
+from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.vault.anchor import read_anchor
@@ -78,6 +79,7 @@ class Recovery:
         ends = checked.ends
         self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
         working = self.working = assemble(core, identity, checked.vault)
+        self._replay_own()
         self._keys = KitKeys(checked)
         self._knocks = Knocks(checked, self.anchor, self._keys, working.store)
         working.store.gate.opener = self._knocks
@@ -91,6 +93,16 @@ class Recovery:
             self._unpack(stage, accounts, untrusted)
         self._adopt_unfinished(accounts)
         self._finish()
+
+    def _replay_own(self) -> None:
+        """What this core acknowledged before it was interrupted, on the shelves it has."""
+        epoch = self.working.identity.epoch
+        own = [source for source in self.anchor.tail.sources if source.header.epoch == epoch]
+        data_key = self.working.core.data_keys.get
+        if own:
+            self.working.store.install(
+                lambda sql: replay(sql, own, data_key, only_known=True)
+            ).result()
 
     def _mirror(self) -> frozenset[tuple[bytes, str]]:
         folder = self._home / MIRROR_FOLDER
@@ -146,7 +158,8 @@ class Recovery:
     def _adopt_unfinished(self, accounts: Sequence[bytes]) -> None:
         """Keys of accounts whose making was cut short: kept, so that their names can be used."""
         store = self.working.store
-        unfinished = [a for a in accounts if a not in store.core.shelves_of(ACCOUNT)]
+        finished = store.core.shelves_of(ACCOUNT)
+        unfinished = [account for account in accounts if account not in finished]
         keyring = store.core.keyring
         wrapped = [
             (account, keyring.wrap(self._keys.get(account), account))

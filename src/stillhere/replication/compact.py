@@ -25,8 +25,8 @@ from typing import NamedTuple
 from stillhere.errors import Unavailable
 from stillhere.replication.bucket import build_bucket
 from stillhere.replication.prune import prune
-from stillhere.replication.start import Working
-from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.replication.start import Working, anchor_of
+from stillhere.vault.anchor import Anchor
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.manifests import Root, root_digest, write_root
 from stillhere.vault.tail import Source
@@ -63,8 +63,7 @@ def compact(
                 "a compaction is running already", safe="nothing was changed", retry_after=30
             ) from None
         cut = _find_cut(working)
-        anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
-        return _fold(working, anchor, cut, frozenset(accept), tick, started)
+        return _fold(working, anchor_of(working), cut, frozenset(accept), tick, started)
 
 
 def _fold(
@@ -75,7 +74,10 @@ def _fold(
     tick: Callable[[int, int], None] | None,
     started: float,
 ) -> Compacted:
-    touched = sorted(anchor.tail.shelves() | accept, key=lambda s: _bucket_key(s, anchor))
+    concerned = anchor.tail.shelves() | accept
+    if any(gap.touched is None for gap in anchor.tail.gaps):
+        concerned |= _every_shelf(working)  # the loss may be any shelf's, and each must say so
+    touched = sorted(concerned, key=lambda s: _bucket_key(s, anchor))
     buckets = {kind: dict(numbers) for kind, numbers in anchor.root.buckets.items()}
     unproven: list[Shelf] = []
     done = count = 0
@@ -94,6 +96,10 @@ def _fold(
     deleted = prune(working)
     seconds = time.monotonic() - started
     return Compacted(done, count, anchor.tail.size, unproven, deleted, seconds)
+
+
+def _every_shelf(working: Working) -> set[Shelf]:
+    return set(working.core.reader().execute("SELECT account, kind FROM shelves"))
 
 
 def _bucket_key(shelf: Shelf, anchor: Anchor) -> tuple[str, int, bytes]:
@@ -160,7 +166,7 @@ class TailFigures:
 
 def tail_figures(working: Working) -> TailFigures:
     """Segments, objects and bytes outside the ledger, and when it was last compacted (ms)."""
-    anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
+    anchor = anchor_of(working)
     sources: list[Source] = anchor.tail.sources
     return TailFigures(
         sum(s.header.last - s.header.first + 1 for s in sources),

@@ -34,6 +34,10 @@ def check_fence(working: Working) -> bool:
 def _look(working: Working) -> None:
     backend, epoch = working.vault.backend, working.identity.epoch
     try:
+        backend.size(epoch_name(epoch))
+    except Missing:
+        raise BackendError(f"{backend.place} is not the vault; is its disk mounted?") from None
+    try:
         backend.size(epoch_name(epoch + 1))
     except Missing:
         pass

@@ -26,7 +26,11 @@ def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) ->
     core = Core(home, create=True)
     try:
         vault = create_vault(
-            Directory(place), kit.vault, kit.root_public, kit.public, bucket_bits=bucket_bits
+            Directory(place, create=True),
+            kit.vault,
+            kit.root_public,
+            kit.public,
+            bucket_bits=bucket_bits,
         )
         keep_service_keys(vault, kit, keys)
         identity = new_identity(kit, place, 1, keys)

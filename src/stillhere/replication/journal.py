@@ -13,8 +13,9 @@ import sqlite3
 import struct
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from stillhere.errors import Fenced, Surplus, Unavailable
+from stillhere.errors import Damaged, Fenced, Surplus, Unavailable
 from stillhere.replication.replay import replay
 from stillhere.replication.slots import Slots
 from stillhere.store.core import Core, Identity
@@ -32,6 +33,8 @@ from stillhere.vault.segments import (
     digest_of,
     encode_entry,
     extend_chain,
+    pack_touched,
+    unpack_rows,
 )
 from stillhere.vault.tail import Span, read_source
 
@@ -75,7 +78,7 @@ class VaultJournal:
             if epoch == self._identity.epoch and committed.get(writer, (0, b""))[0] < number:
                 committed[writer] = self._look(connection, writer, number, committed)
         if self.writer is not None:
-            self.written, self._digest = committed.get(self.writer, (0, bytes(32)))
+            self._continue(*committed.get(self.writer, (0, bytes(32))))
 
     def append(self, groups: Sequence[ShelfChanges]) -> Receipt:
         """Make a group durable in the vault. Raises Unavailable, Fenced."""
@@ -152,8 +155,30 @@ class VaultJournal:
             )
             .fetchone()
         )
-        self.written, self._digest = row or (0, bytes(32))
+        self._continue(*(row or (0, bytes(32))))
         self.rolled = self.written
+
+    def _continue(self, number: int, digest: bytes) -> None:
+        """Stand behind a segment; what it touched is read when this process has not written it.
+
+        Where it can't be read (it is in a roll-up), the next segment says "not known"."""
+        if (number, digest) == (self.written, self._digest):
+            return
+        self.written, self._digest, self._touched = number, digest, b""
+        assert self.writer is not None
+        epoch = self._identity.epoch
+        name = segment_name(epoch, self.writer, number)
+        with suppress(Missing, Damaged, BackendError):
+            source = read_source(
+                self._vault,
+                self._identity.journal_key,
+                name,
+                epoch,
+                self.writer,
+                Span(number, number, name),
+            )
+            if source is not None:
+                self._touched = pack_touched(unpack_rows(source.header.rows))
 
     def _look(
         self,

@@ -27,9 +27,16 @@ from stillhere.vault.tail import Source
 DataKey = Callable[[bytes], bytes]
 
 
-def replay(connection: sqlite3.Connection, sources: Sequence[Source], data_key: DataKey) -> int:
+def replay(
+    connection: sqlite3.Connection,
+    sources: Sequence[Source],
+    data_key: DataKey,
+    *,
+    only_known: bool = False,
+) -> int:
     """Apply every part of these segments in the transaction at hand; returns the changes.
 
+    ``only_known`` passes over shelves that are not in rows (yet): a recovery brings them.
     Raises Surplus when a part does not continue its shelf, Damaged, BackendError."""
     by_shelf: dict[tuple[bytes, str], list[tuple[Source, Row]]] = {}
     for source in sources:
@@ -37,6 +44,8 @@ def replay(connection: sqlite3.Connection, sources: Sequence[Source], data_key: 
             by_shelf.setdefault((row.account, unpad_kind(row.kind)), []).append((source, row))
     count = 0
     for (account, kind), parts in by_shelf.items():
+        if only_known and find_shelf(connection, account, kind) is None:
+            continue
         count += _replay_shelf(connection, account, kind, parts, data_key)
     for source in sources:
         keep_position(connection, source)

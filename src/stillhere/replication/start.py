@@ -23,9 +23,10 @@ from stillhere.replication.replay import replay
 from stillhere.replication.slots import Slots, own_writers
 from stillhere.store.core import Core, Identity
 from stillhere.store.store import Store
+from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import read_epochs
+from stillhere.vault.epochs import read_epochs, sealed_ends
 from stillhere.vault.manifests import Root, read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.signing import Signer
@@ -79,6 +80,15 @@ def open_core(home: Path, place: Path | None = None) -> Working:
     except BaseException:
         core.close()
         raise
+
+
+def anchor_of(working: Working) -> Anchor:
+    """What the vault holds now, with the sealed ends of past epochs, by the core's own keys.
+
+    Raises Damaged, BackendError."""
+    ends = sealed_ends(read_epochs(working.vault))
+    identity = working.identity
+    return read_anchor(working.vault, identity.journal_keys, identity.epoch, ends=ends)
 
 
 def assemble(core: Core, identity: Identity, vault: Vault) -> Working:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import NotFound, StillhereError
-from stillhere.replication.start import Working
+from stillhere.replication.start import Working, anchor_of
 from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
-from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import bucket_of
 
@@ -53,7 +53,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         .execute("SELECT account, kind FROM shelves WHERE last_seq > 0")
         .fetchall()
     )
-    anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
+    anchor = anchor_of(working)
     bits = working.vault.bucket_bits
     shelves = sorted(
         set(shelves) | _in_vault(anchor), key=lambda s: (s[1], bucket_of(s[0], bits), s[0])

@@ -17,6 +17,7 @@ import unicodedata
 from base64 import b32encode
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -149,24 +150,19 @@ class Accounts:
             raise BadInput("a name is given twice", safe="nothing was changed")
         prepared = self._store.install(lambda sql: self._prepare(sql, wanted, folded)).result()
         with ThreadPoolExecutor(8, thread_name_prefix="register") as pool:
-            register = self._register
-            for (account, _), owner in zip(
-                prepared,
-                pool.map(lambda p, f: register(p[0], f, p[1]), prepared, folded),
-                strict=True,
-            ):
-                if owner != account:
-                    raise BadInput(
-                        f"a name is taken in the vault by account {owner.hex()}",
-                        safe="nothing was changed for that name",
-                        hint="choose another name",
-                    )
+            owners = list(
+                pool.map(lambda p, name: self._register(p[0], name, p[1]), prepared, folded)
+            )
         waiting: list[Future[object]] = []
         made: list[Created] = []
-        for (account, _), new, argon2 in zip(prepared, wanted, passwords, strict=True):
+        for new, (account, _), owner, argon2 in zip(
+            wanted, prepared, owners, passwords, strict=True
+        ):
+            if owner != account:
+                self._store.install(partial(_adopt, account=account, owner=owner)).result()
             device = None if new.device is None else _new_device(new.device)
-            waiting.extend(self._write_first(account, new, argon2, device))
-            made.append(Created(account, new.name, device[0] if device else None))
+            waiting.extend(self._write_first(owner, new, argon2, device))
+            made.append(Created(owner, new.name, device[0] if device else None))
         for future in waiting:
             future.result()
         return made
@@ -253,6 +249,30 @@ class Accounts:
             write(account, "contacts", book, device="operator"),
             write(account, ACCOUNT, first, device="operator"),
         ]
+
+
+def _adopt(sql: sqlite3.Connection, account: bytes, owner: bytes) -> None:
+    """Let the account that has the name in the vault be the one that is made.
+
+    Its making was cut short before the core was lost; a recovery has kept its key. Raises
+    BadInput where it is anybody's account."""
+    unfinished = sql.execute(
+        "SELECT 1 FROM accounts WHERE account = ? AND NOT EXISTS (SELECT 1 FROM shelves"
+        " WHERE shelves.account = accounts.account AND kind = 'account' AND last_seq > 0)",
+        (owner,),
+    ).fetchone()
+    if unfinished is None:
+        raise BadInput(
+            "a name is taken in the vault by an account that this core does not have",
+            safe="nothing was changed for that name",
+            hint="choose another name",
+        )
+    name, folded = sql.execute(
+        "SELECT name, folded FROM accounts WHERE account = ?", (account,)
+    ).fetchone()
+    sql.execute("DELETE FROM accounts WHERE account = ?", (account,))
+    sql.execute("UPDATE accounts SET name = ?, folded = ? WHERE account = ?", (name, folded, owner))
+    sql.execute("UPDATE shelves SET account = ? WHERE account = ?", (owner, account))
 
 
 def find_folded(sql: sqlite3.Connection, folded: str) -> bytes | None:

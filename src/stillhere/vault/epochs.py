@@ -7,6 +7,7 @@ need: after it, an old core can register no writer and write no segment.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -112,6 +113,11 @@ def read_epoch(vault: Vault, number: int) -> Epoch | None:
     if failure is not None:
         raise failure
     return None
+
+
+def sealed_ends(epochs: Sequence[Epoch]) -> dict[int, dict[int, int]]:
+    """The last segment of every writer of every epoch that has ended."""
+    return {epoch.number - 1: epoch.ends for epoch in epochs if epoch.number > 1}
 
 
 def register_writer(vault: Vault, signer: Signer, core: bytes) -> int | None:

@@ -71,7 +71,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     """What a segment or roll-up says of itself.
 
     ``before`` is the SHA-256 of the segment before ``first``; ``digests`` has that of every
-    segment that a roll-up replaces; ``rows`` and ``touched_before`` are packed lines."""
+    segment that a roll-up replaces; ``rows`` and ``touched_before`` are packed lines. No
+    ``touched_before`` means that it was not known (or that there is no segment before)."""
 
     epoch: int
     writer: int
@@ -166,8 +167,7 @@ def build_segment(
     header = Header(
         epoch, writer, number, number, before, created, pack_rows(rows), touched_before, b""
     )
-    touched = b"".join(_TOUCHED.pack(row.account, row.kind, row.last) for row in rows)
-    return frame(journal_key, header, sealed), touched
+    return frame(journal_key, header, sealed), pack_touched(rows)
 
 
 def frame(journal_key: bytes, header: Header, sealed: Iterable[bytes]) -> bytes:
@@ -286,6 +286,11 @@ def find_rows(packed: bytes, account: bytes, kind: bytes) -> list[Row]:
         rows.append(Row._make(_ROW.unpack_from(packed, low * ROW_BYTES)))
         low += 1
     return rows
+
+
+def pack_touched(rows: Iterable[Row]) -> bytes:
+    """The line of touched shelves that the segment after one with these rows repeats."""
+    return b"".join(_TOUCHED.pack(row.account, row.kind, row.last) for row in rows)
 
 
 def unpack_touched(packed: bytes) -> list[tuple[bytes, bytes, int]]:

@@ -204,6 +204,7 @@ def _read_writer(
         sources.append(source)
         tail.size += vault.backend.size(span.name) if source.whole is None else len(source.whole)
         reached = span.last
+    reached = max([reached, *(last for _, last, _ in lost)])
     if sealed_end is not None and reached < sealed_end:
         lost.append((reached + 1, sealed_end, "missing"))
         reached = sealed_end
@@ -212,7 +213,8 @@ def _read_writer(
     successors = {source.header.first: source.header for source in sources}
     for first, last, cause in sorted(lost):
         touched = None
-        if first == last and (header := successors.get(last + 1)):
+        header = successors.get(last + 1)
+        if first == last and header is not None and header.touched_before:
             touched = frozenset(
                 (account, unpad_kind(kind))
                 for account, kind, _ in unpack_touched(header.touched_before)

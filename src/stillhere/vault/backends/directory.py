@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.layout import FORMAT
 
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV)
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system without them
@@ -25,8 +26,11 @@ class Directory:
     writing was cut short is refused by its reader (every object carries its own proof).
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, create: bool = False) -> None:
+        """``create`` lets a vault begin here; else nothing is ever made in a place that is
+        not one, such as the empty folder that an unmounted disk leaves behind."""
         self.root = root
+        self._create = create
         self.place = str(root)
         self._known: set[Path] = set()
 
@@ -93,6 +97,8 @@ class Directory:
             os.close(directory)
 
     def _make_folder(self, folder: Path) -> None:
+        if not self._create and not (self.root / FORMAT).exists():
+            raise OSError(errno.ENODEV, "the vault is not there; is its disk mounted?")
         missing = []
         parent = folder
         while not parent.is_dir():
