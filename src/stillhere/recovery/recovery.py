@@ -145,12 +145,7 @@ class Recovery:
 
     def _with_shelf(self, kind: str, accounts: Sequence[bytes]) -> list[bytes]:
         """The accounts that have, or must be feared to have, a shelf of this kind, by bucket."""
-        known = {
-            account
-            for bucket in self.anchor.buckets(kind)
-            for account in self.anchor.accounts(kind, bucket)
-        }
-        known |= {account for account, touched in self.anchor.tail.shelves() if touched == kind}
+        known = set(self.anchor.accounts(kind))
         if self.anchor.broken or any(gap.touched is None for gap in self.anchor.tail.gaps):
             known |= set(accounts)
         return sorted(known)

@@ -24,6 +24,7 @@ from stillhere.store.records import Change, ShelfChanges
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.epochs import is_seal
 from stillhere.vault.layout import segment_name
+from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
 from stillhere.vault.segments import (
     Entry,
@@ -36,7 +37,7 @@ from stillhere.vault.segments import (
     pack_touched,
     unpack_rows,
 )
-from stillhere.vault.tail import Span, read_source
+from stillhere.vault.tail import Span, list_journal, read_source
 
 MAX_UNROLLED = 512  # segments outside roll-ups; past twice that, writes slow down
 MAX_TAIL = 64 << 20  # bytes outside the ledger, likewise
@@ -156,7 +157,17 @@ class VaultJournal:
             .fetchone()
         )
         self._continue(*(row or (0, bytes(32))))
-        self.rolled = self.written
+        self.rolled = self._find_rolled(self.writer)
+
+    def _find_rolled(self, writer: int) -> int:
+        """The last segment of the slot that is in a roll-up or in the ledger."""
+        epoch = self._identity.epoch
+        try:
+            cut = read_root(self._vault).cut.get(epoch, {}).get(writer, 0)
+            spans = list_journal(self._vault, epoch, writer, cut).spans
+        except (BackendError, Damaged):
+            return self.written  # only a bound depends on it
+        return max([cut, *(span.last for span in spans if span.last > span.first)])
 
     def _continue(self, number: int, digest: bytes) -> None:
         """Stand behind a segment; what it touched is read when this process has not written it.

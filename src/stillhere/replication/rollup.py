@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Exists
+from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.layout import roll_name
 from stillhere.vault.opened import Vault
 from stillhere.vault.segments import Header, Row, digest_of, frame, pack_rows, unpack_rows
@@ -27,7 +27,7 @@ def roll_up(
     """Roll the segments from ``after`` + 1 to ``upto`` that still lie alone.
 
     Does nothing for fewer than ``least``. Returns the last segment that is in a roll-up or
-    before one. Raises Damaged (a segment does not prove itself), Missing, BackendError."""
+    before one. Raises Damaged (a segment is gone or does not prove itself), BackendError."""
     listing = list_journal(vault, epoch, writer, after)
     alone = [span for span in listing.spans if span.first == span.last <= upto]
     rolled = max((span.last for span in listing.spans if span.last > span.first), default=after)
@@ -39,7 +39,10 @@ def roll_up(
     group: list[Source] = []
     size = 0
     for span in alone:
-        source = read_source(vault, journal_key, span.name, epoch, writer, span)
+        try:
+            source = read_source(vault, journal_key, span.name, epoch, writer, span)
+        except Missing:
+            raise Damaged(f"{span.name} is gone") from None
         if source is None:
             break
         group.append(source)

@@ -11,15 +11,17 @@ Whatever else is found, nothing is served.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import Closed, Damaged, Surplus, Unavailable
+from stillhere.errors import Closed, Damaged, StillhereError, Surplus, Unavailable
 from stillhere.replication.journal import VaultJournal, sealed
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
+from stillhere.replication.rollup import roll_up
 from stillhere.replication.slots import Slots, own_writers
 from stillhere.store.core import Core, Identity
 from stillhere.store.store import Store
@@ -32,6 +34,7 @@ from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.signing import Signer
 from stillhere.vault.tail import Listing, Source, list_journal, read_source
 
+LEAST_ROLLED = 256
 COMPACTIONS = 5  # how many may end while a start is being proven
 
 
@@ -49,7 +52,28 @@ class Working:
     def close(self) -> None:
         """Finish the waiting writes, give the writer's slot back, close the core."""
         self.store.close()
+        with suppress(StillhereError):  # a bound only; the next process of this slot comes to it
+            self.roll(least=LEAST_ROLLED)
         self.journal.close()
+
+    def roll(self, least: int) -> bool:
+        """Roll up this writer's segments where at least ``least`` lie alone.
+
+        Raises Damaged, BackendError."""
+        journal = self.journal
+        if journal.writer is None or journal.written - journal.rolled < least:
+            return False
+        before = journal.rolled
+        journal.rolled = roll_up(
+            self.vault,
+            self.identity.journal_key,
+            self.identity.epoch,
+            journal.writer,
+            after=before,
+            upto=journal.written,
+            least=least,
+        )
+        return journal.rolled > before
 
 
 def open_core(home: Path, place: Path | None = None) -> Working:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from stillhere.errors import StillhereError
 from stillhere.replication.compact import compact
 from stillhere.replication.fence import check_fence
-from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working
-from stillhere.vault.backends import Missing
 
 
 @dataclass(frozen=True)
@@ -57,31 +55,12 @@ class Tender:
                 continue
             try:
                 check_fence(self._working)
-                self._roll()
+                self._rolls += self._working.roll(self._limits.roll_segments)
                 if self.compacting and self._compaction_is_due():
                     self._compact()
                 self.trouble = None
-            except Missing as error:
-                self.trouble = StillhereError(f"an object of the vault is gone: {error}")
             except StillhereError as error:
                 self.trouble = error
-
-    def _roll(self) -> None:
-        working, journal = self._working, self._working.journal
-        if journal.writer is None or journal.written - journal.rolled < self._limits.roll_segments:
-            return
-        before = journal.rolled
-        journal.rolled = roll_up(
-            working.vault,
-            working.identity.journal_key,
-            working.identity.epoch,
-            journal.writer,
-            after=before,
-            upto=journal.written,
-            least=self._limits.roll_segments,
-        )
-        if journal.rolled > before:
-            self._rolls += 1
 
     def _compaction_is_due(self) -> bool:
         waited = time.monotonic() - self._compacted

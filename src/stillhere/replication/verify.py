@@ -18,7 +18,6 @@ from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
-from stillhere.vault.layout import bucket_of
 
 
 class Finding(NamedTuple):
@@ -54,10 +53,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         .fetchall()
     )
     anchor = anchor_of(working)
-    bits = working.vault.bucket_bits
-    shelves = sorted(
-        set(shelves) | _in_vault(anchor), key=lambda s: (s[1], bucket_of(s[0], bits), s[0])
-    )
+    shelves = sorted(set(shelves) | _in_vault(anchor), key=lambda s: (s[1], s[0]))
     findings, records = [], 0
     for number, (account, kind) in enumerate(shelves):
         image, problems = _prove(working, anchor, account, kind)
@@ -96,8 +92,7 @@ def last_verified(core: Core) -> Verified | None:
 def _in_vault(anchor: Anchor) -> set[tuple[bytes, str]]:
     known = anchor.tail.shelves()
     for kind in anchor.root.buckets:
-        for bucket in anchor.buckets(kind):
-            known |= {(account, kind) for account in anchor.accounts(kind, bucket)}
+        known |= {(account, kind) for account in anchor.accounts(kind)}
     return known
 
 

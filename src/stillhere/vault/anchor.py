@@ -68,16 +68,13 @@ class Anchor:
         """The buckets that have a manifest of this kind."""
         return sorted(manifests_of(self.root, kind))
 
-    def accounts(self, kind: str, bucket: int) -> list[bytes]:
-        """Every account with a shelf of this kind in a bucket, the tail's included."""
-        manifest = self.manifest(kind, bucket)
-        known = {entry.account for entry in manifest.shelves} if manifest is not None else set()
-        bits = self.vault.bucket_bits
-        known |= {
-            account
-            for account, touched_kind in self.tail.shelves()
-            if touched_kind == kind and bucket_of(account, bits) == bucket
-        }
+    def accounts(self, kind: str) -> list[bytes]:
+        """Every account with a shelf of this kind, the tail's included, bucket by bucket."""
+        known = {account for account, touched in self.tail.shelves() if touched == kind}
+        for bucket in self.buckets(kind):
+            manifest = self.manifest(kind, bucket)
+            if manifest is not None:
+                known.update(entry.account for entry in manifest.shelves)
         return sorted(known)
 
 

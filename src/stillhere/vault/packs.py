@@ -25,7 +25,7 @@ from stillhere.vault.opened import Vault
 
 MAGIC = b"STHPACK1"
 CHUNK_MAGIC = b"CHNK"
-MAX_PACK = 64 << 20
+MAX_PACK = 16 << 20  # the format allows 64 MB; a writer holds a whole one in memory
 CHUNK_FORMAT = 1
 _HEADER = struct.Struct(f">4sBBI16s{KIND_BYTES}sQQIII")
 HEADER_BYTES = _HEADER.size
@@ -64,7 +64,7 @@ class ChunkHeader(NamedTuple):
 
 
 class PackWriter:
-    """Collects chunks into packs of at most 64 MB and keeps each durably when it is full."""
+    """Collects chunks into packs of at most 16 MB and keeps each durably when it is full."""
 
     def __init__(self, vault: Vault, kind: str, bucket: int, label: str) -> None:
         self._vault = vault

@@ -109,26 +109,39 @@ class Source:
 
 @dataclass
 class Tail:
-    """The journal after a cut, indexed by shelf."""
+    """The journal after a cut. ``size`` in bytes; ``ends`` the last segment of each writer."""
 
     sources: list[Source] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     ends: dict[int, dict[int, int]] = field(default_factory=dict)
     size: int = 0
+    _index: dict[tuple[bytes, str], list[tuple[Source, Row]]] | None = None
 
     def parts(self, account: bytes, kind: str) -> list[tuple[Source, Row]]:
-        """One shelf's parts by position."""
-        found = [(s, row) for s in self.sources for row in s.rows(account, kind)]
-        found.sort(key=lambda item: (item[1].first, item[0].header.epoch, item[0].header.writer))
-        return found
+        """One shelf's parts by position.
+
+        A few shelves are found by searching every header; see ``index`` for all of them."""
+        if self._index is not None:
+            found = self._index.get((account, kind), [])
+        else:
+            found = [(s, row) for s in self.sources for row in s.rows(account, kind)]
+        return sorted(
+            found, key=lambda item: (item[1].first, item[0].header.epoch, item[0].header.writer)
+        )
+
+    def index(self) -> None:
+        """Index every part by shelf, for work that goes through many shelves."""
+        index: dict[tuple[bytes, str], list[tuple[Source, Row]]] = {}
+        for source in self.sources:
+            for row in unpack_rows(source.header.rows):
+                index.setdefault((row.account, unpad_kind(row.kind)), []).append((source, row))
+        self._index = index
 
     def shelves(self) -> set[tuple[bytes, str]]:
         """Every shelf that the tail touches, those of lost segments included where known."""
-        touched = {
-            (row.account, unpad_kind(row.kind))
-            for source in self.sources
-            for row in unpack_rows(source.header.rows)
-        }
+        if self._index is None:
+            self.index()
+        touched = set(self._index or ())
         for gap in self.gaps:
             touched |= gap.touched or frozenset()
         return touched
