@@ -7,6 +7,8 @@ import sqlite3
 from stillhere.errors import BadInput
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
+from stillhere.store.accounts import DEFAULT_BOOK
+from stillhere.store.draft import ShelfWrite
 from stillhere.store.shelf import find_shelf
 
 
@@ -21,11 +23,11 @@ def accept(working: Working, account: bytes, kind: str) -> None:
             raise BadInput(f"the {kind} shelf is not closed", safe="nothing was changed")
         sql.execute("UPDATE shelves SET closed = '' WHERE id = ?", (row.id,))
 
-    working.store.install(open_gate).result()
-    working.store.write(
-        account,
-        kind,
-        lambda shelf: shelf.note("accepted as it was found", {}),
-        device="operator",
-    ).result()
+    def note(shelf: ShelfWrite) -> None:
+        shelf.note("accepted as it was found", {})
+        if kind == "contacts" and not shelf.collections():
+            shelf.put_collection(*DEFAULT_BOOK)
+
+    working.store.install(open_gate, durable=True).result()
+    working.store.write(account, kind, note, device="operator").result()
     compact(working, accept=[(account, kind)])

@@ -27,6 +27,7 @@ class Loss(msgspec.Struct, frozen=True, array_like=True):
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
     """What a recovery says of one shelf.
 
+    ``records`` counts those present, collections apart.
     Complete as of ``last`` and ``as_of`` (milliseconds) when ``problems`` and ``held`` are
     empty. ``recovered`` is when it was said."""
 
@@ -68,7 +69,8 @@ def make_verdict(image: Image, now: int) -> Verdict:
                 held.append(
                     Loss(item.collection, item.href, item.uid, item.size, item.modified, cause)
                 )
-    present = image.columns.states.count(0)
+    pairs = zip(image.columns.collections, image.columns.states, strict=True)
+    present = sum(1 for collection, state in pairs if collection and state == State.PRESENT)
     as_of = max(image.columns.modified, default=0)
     return Verdict(image.last, as_of, present, held, image.problems, now)
 

@@ -83,7 +83,8 @@ def seal(checked: Checked, identity: Identity) -> bool:
             identity.core,
             public.public_bytes_raw(),
             identity.journal_key,
-            ends,
+            ends=ends,
+            roots=read_root(vault).number,
         )
         begin_epoch(vault, kit, epoch)
     except Exists:

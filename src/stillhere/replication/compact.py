@@ -16,6 +16,7 @@ journal's objects that may hold evidence of what it lacks.
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,9 +27,10 @@ from stillhere.errors import Unavailable
 from stillhere.replication.bucket import build_bucket
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, anchor_of
+from stillhere.store.schema import set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.layout import bucket_of
-from stillhere.vault.manifests import Root, root_digest, write_root
+from stillhere.vault.manifests import Root, next_root_number, root_digest, write_root
 from stillhere.vault.tail import Source
 
 Shelf = tuple[bytes, str]
@@ -108,14 +110,17 @@ def _bucket_key(shelf: Shelf, anchor: Anchor) -> tuple[str, int, bytes]:
 
 
 def _find_cut(working: Working) -> dict[int, int]:
-    """How far each writer's segments are in the core, which is synced that far."""
-    rows = (
-        working.core.reader()
-        .execute("SELECT writer, segment FROM writers WHERE epoch = ?", (working.identity.epoch,))
-        .fetchall()
-    )
-    working.core.checkpoint()
-    return dict(rows)
+    """How far each writer's segments are in the core, which survives a power cut that far."""
+
+    def positions(sql: sqlite3.Connection) -> dict[int, int]:
+        set_meta(sql, "cut", b"")  # a commit needs something to write for its sync to happen
+        rows = sql.execute(
+            "SELECT writer, segment FROM writers WHERE epoch = ?", (working.identity.epoch,)
+        )
+        return dict(rows.fetchall())
+
+    cut: dict[int, int] = working.store.install(positions, durable=True).result()
+    return cut
 
 
 def _commit(
@@ -140,7 +145,7 @@ def _commit(
     if evidence:
         keep += [source.name for source in anchor.tail.sources]
     root = Root(
-        anchor.root.number + 1,
+        next_root_number(working.vault),
         epoch,
         time.time_ns() // 1_000_000,
         reached,

@@ -36,9 +36,8 @@ def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) ->
         identity = new_identity(kit, place, 1, keys)
         core.keep_identity(identity, core.reader())
         public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
-        epoch = make_epoch(
-            kit, 1, identity.core, public.public_bytes_raw(), identity.journal_key, {}
-        )
+        signing, key = public.public_bytes_raw(), identity.journal_key
+        epoch = make_epoch(kit, 1, identity.core, signing, key, ends={}, roots=0)
         begin_epoch(vault, kit, epoch)
         core.checkpoint()
     finally:

@@ -30,6 +30,7 @@ ACCOUNT = "account"
 CREDENTIALS = "credentials"
 DEVICES = "devices"
 GENESIS = bytes(32)
+DEFAULT_BOOK = ("contacts", {"{DAV:}displayname": "Contacts"})
 MAX_NAME = 128
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 _EMPTY_ENDS = msgspec.msgpack.encode({})
@@ -148,7 +149,10 @@ class Accounts:
         folded = [fold_name(new.name) for new in wanted]
         if len(set(folded)) != len(folded):
             raise BadInput("a name is given twice", safe="nothing was changed")
-        prepared = self._store.install(lambda sql: self._prepare(sql, wanted, folded)).result()
+        # durable, since no journal could bring a prepared account back after a power cut
+        prepared = self._store.install(
+            lambda sql: self._prepare(sql, wanted, folded), durable=True
+        ).result()
         with ThreadPoolExecutor(8, thread_name_prefix="register") as pool:
             owners = list(
                 pool.map(lambda p, name: self._register(p[0], name, p[1]), prepared, folded)
@@ -159,7 +163,8 @@ class Accounts:
             wanted, prepared, owners, passwords, strict=True
         ):
             if owner != account:
-                self._store.install(partial(_adopt, account=account, owner=owner)).result()
+                adopt = partial(_adopt, account=account, owner=owner)
+                self._store.install(adopt, durable=True).result()
             device = None if new.device is None else _new_device(new.device)
             waiting.extend(self._write_first(owner, new, argon2, device))
             made.append(Created(owner, new.name, device[0] if device else None))
@@ -241,8 +246,8 @@ class Accounts:
             shelf.put(CREDENTIALS, "profile", msgspec.msgpack.encode(profile))
 
         def book(shelf: ShelfWrite) -> None:
-            if shelf.collection("contacts") is None:
-                shelf.put_collection("contacts", {"{DAV:}displayname": "Contacts"})
+            if shelf.collection(DEFAULT_BOOK[0]) is None:
+                shelf.put_collection(*DEFAULT_BOOK)
 
         write = self._store.write
         return [

@@ -31,6 +31,10 @@ class Door(Protocol):
         """See ``Store.write``."""
 
     def install(
-        self, fn: Callable[[sqlite3.Connection], Any], *, urgent: bool = False
+        self,
+        fn: Callable[[sqlite3.Connection], Any],
+        *,
+        urgent: bool = False,
+        durable: bool = False,
     ) -> Future[Any]:
         """See ``Store.install``."""

@@ -69,12 +69,17 @@ class Store:
         return done
 
     def install(
-        self, fn: Callable[[sqlite3.Connection], Any], *, urgent: bool = False
+        self,
+        fn: Callable[[sqlite3.Connection], Any],
+        *,
+        urgent: bool = False,
+        durable: bool = False,
     ) -> Future[Any]:
         """Run ``fn`` in a transaction of the writing thread, without a journal.
 
-        For rows that the vault holds already and for the core's own bookkeeping."""
-        return self._writer.install(fn, urgent=urgent)
+        For rows that the vault holds already and for the core's own bookkeeping. After a
+        ``durable`` one, it and everything committed before it survive a power cut."""
+        return self._writer.install(fn, urgent=urgent, durable=durable)
 
     def close_superseded(self) -> None:
         """Close for ever: somebody holds a position of a later epoch than this core's."""

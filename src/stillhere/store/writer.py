@@ -42,9 +42,10 @@ class Write(NamedTuple):
 
 
 class Install(NamedTuple):
-    """Rows that come from the vault: ``fn`` runs in a transaction of its own."""
+    """Rows that come from the vault, or the core's bookkeeping, in a transaction of its own."""
 
     fn: Callable[[sqlite3.Connection], Any]
+    durable: bool
     done: Future[Any]
 
 
@@ -68,10 +69,16 @@ class Writer:
         self._put(self._writes, write)
 
     def install(
-        self, fn: Callable[[sqlite3.Connection], Any], *, urgent: bool = False
+        self,
+        fn: Callable[[sqlite3.Connection], Any],
+        *,
+        urgent: bool = False,
+        durable: bool = False,
     ) -> Future[Any]:
-        """Queue recovered rows; ``urgent`` ones (somebody knocks) go before the bulk."""
-        item = Install(fn, Future())
+        """Queue recovered rows; ``urgent`` ones (somebody knocks) go before the bulk.
+
+        After a ``durable`` one, it and every commit before it survive a power cut."""
+        item = Install(fn, durable, Future())
         self._put(self._knocks if urgent else self._bulk, item)
         return item.done
 
@@ -108,9 +115,13 @@ class Writer:
 
     def _commit_install(self, item: Install) -> None:
         try:
+            if item.durable:
+                self._sql.execute("PRAGMA synchronous = FULL")
             self._sql.execute("BEGIN IMMEDIATE")
             result = item.fn(self._sql)
             self._sql.execute("COMMIT")
+            if item.durable:
+                self._sql.execute("PRAGMA synchronous = NORMAL")
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             self._roll_back()
             item.done.set_exception(error)

@@ -33,7 +33,8 @@ class Epoch(msgspec.Struct, frozen=True):
     """The object that begins an epoch, signed by the root.
 
     ``signing`` is the epoch's public key, ``journal_key`` is wrapped for the kit, ``ends`` the
-    last segment of every writer of the epoch before (0: none), ``core`` the core's id.
+    last segment of every writer of the epoch before (0: none), ``roots`` the number of the
+    last root manifest of the epochs before, ``core`` the core's id.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Epoch(msgspec.Struct, frozen=True):
     signing: bytes
     journal_key: bytes
     ends: dict[int, int]
+    roots: int
     created: int
 
 
@@ -56,11 +58,18 @@ _slots = msgspec.msgpack.Decoder(Slot)
 
 
 def make_epoch(
-    kit: Kit, number: int, core: bytes, signing: bytes, journal_key: bytes, ends: dict[int, int]
+    kit: Kit,
+    number: int,
+    core: bytes,
+    signing: bytes,
+    journal_key: bytes,
+    *,
+    ends: dict[int, int],
+    roots: int,
 ) -> Epoch:
     """An epoch for ``begin_epoch``."""
     wrapped = wrap(kit.public, journal_key, JOURNAL_KEY)
-    return Epoch(number, core, signing, wrapped, ends, time.time_ns() // 1_000_000)
+    return Epoch(number, core, signing, wrapped, ends, roots, time.time_ns() // 1_000_000)
 
 
 def begin_epoch(vault: Vault, kit: Kit, epoch: Epoch) -> None:
@@ -101,14 +110,14 @@ def read_epoch(vault: Vault, number: int) -> Epoch | None:
     failure: Damaged | None = None
     for copy in (name, twin(name)):
         try:
-            body = vault.verifier.verify(name, vault.backend.read(copy), by=ROOT)
+            body = vault.verifier.verify(name, vault.backend.read(copy), by=(ROOT,))
         except Missing:
             continue
         except Damaged as error:
             failure = error
             continue
         epoch = _epochs.decode(body)
-        vault.verifier.trust(number, epoch.signing)
+        vault.verifier.trust(number, epoch.signing, epoch.roots)
         return epoch
     if failure is not None:
         raise failure
@@ -142,10 +151,14 @@ def read_writers(vault: Vault, epoch: int) -> list[Slot]:
     for number in range(len(names)):
         name = writer_name(epoch, number)
         try:
-            body = vault.verifier.verify(name, vault.backend.read(name))
+            data = vault.backend.read(name)
         except Missing:
             raise Damaged(f"writer {number} of epoch {epoch} is missing") from None
-        slots.append(_slots.decode(body))
+        if is_seal(vault, name, data):
+            slots.append(Slot(b"", seal=True))
+        else:
+            slot = _slots.decode(vault.verifier.verify(name, data, by=(epoch,)))
+            slots.append(Slot(slot.core))
     return slots
 
 
@@ -200,6 +213,6 @@ def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) ->
 def is_seal(vault: Vault, name: str, data: bytes) -> bool:
     """Whether an object is a seal that the root has put there."""
     try:
-        return _slots.decode(vault.verifier.verify(name, data, by=ROOT)).seal
+        return _slots.decode(vault.verifier.verify(name, data, by=(ROOT,))).seal
     except (Damaged, msgspec.DecodeError):
         return False

@@ -153,6 +153,11 @@ def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: byt
     raise Damaged(f"{name} is missing or broken, and so is its twin")
 
 
+def next_root_number(vault: Vault) -> int:
+    """A number for a root manifest that no object has."""
+    return _last_number(vault, ROOT_FOLDER) + 1
+
+
 def next_number(vault: Vault, kind: str, bucket: int) -> int:
     """A number for a bucket's manifest that no object has."""
     return _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0]) + 1
@@ -188,12 +193,15 @@ def read_root(vault: Vault) -> Root:
 
 
 def read_root_number(vault: Vault, number: int) -> Root:
-    """One root manifest, from whichever copy proves itself. Raises Damaged."""
+    """One root manifest, from whichever copy proves itself. Raises Damaged.
+
+    One that an epoch has signed after its end is none, whatever its signature says."""
     name = root_name(number)
     failure = Damaged(f"{name} is missing")
     for copy in (name, twin(name)):
         try:
             root = _roots.decode(vault.verifier.verify(name, vault.backend.read(copy)))
+            vault.verifier.check_root(root.epoch, number)
         except Missing:
             continue
         except (Damaged, msgspec.DecodeError) as error:

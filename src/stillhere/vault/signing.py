@@ -7,7 +7,7 @@ to another name, or taken from another vault, is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -53,18 +53,23 @@ class Verifier:
         self._keys: dict[int, Ed25519PublicKey] = {
             ROOT: Ed25519PublicKey.from_public_bytes(root_public)
         }
+        self._roots_before: dict[int, int] = {}
 
-    def trust(self, epoch: int, public: bytes) -> None:
-        """Accept an epoch's key, which a root-signed object has named."""
+    def trust(self, epoch: int, public: bytes, roots_before: int) -> None:
+        """Accept an epoch's key, which an object that the root signed has named.
+
+        ``roots_before`` is the last root manifest that earlier epochs may have signed."""
         self._keys[epoch] = Ed25519PublicKey.from_public_bytes(public)
+        self._roots_before[epoch] = roots_before
 
-    @property
-    def epochs(self) -> Mapping[int, Ed25519PublicKey]:
-        """The keys that are trusted."""
-        return self._keys
+    def check_root(self, epoch: int, number: int) -> None:
+        """Refuse a root manifest of an epoch that had ended. Raises Damaged."""
+        later = [last for after, last in self._roots_before.items() if after > epoch]
+        if number > min(later, default=number):
+            raise Damaged(f"root manifest {number} was signed after the end of epoch {epoch}")
 
-    def verify(self, name: str, data: bytes, *, by: int | None = None) -> bytes:
-        """The body of a signed object. Raises Damaged; ``by`` demands one epoch's signature."""
+    def verify(self, name: str, data: bytes, *, by: Container[int] | None = None) -> bytes:
+        """The body of a signed object. Raises Damaged; ``by`` says who may have signed it."""
         try:
             if data[:8] != _MAGIC:
                 raise Damaged(f"{name} is not a signed object")
@@ -73,8 +78,8 @@ class Verifier:
             key.verify(signed.signature, _statement(self.vault, name, signed.body))
         except (msgspec.DecodeError, KeyError, InvalidSignature):
             raise Damaged(f"{name} is not what this service signed") from None
-        if by is not None and signed.epoch != by:
-            raise Damaged(f"{name} was signed by another epoch than {by}")
+        if by is not None and signed.epoch not in by:
+            raise Damaged(f"{name} was signed by epoch {signed.epoch}, which may not do that")
         return signed.body
 
 

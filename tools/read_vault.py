@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# ruff: noqa: D102, D103, PYI024, T201 (a command in one file: names say it, and it prints)
+"""Reads a vault with its recovery kit and nothing of Stillhere: the kit's last resort.
+
+    python read_vault.py VAULT KIT list
+    python read_vault.py VAULT KIT show ACCOUNT KIND
+    python read_vault.py VAULT KIT extract ACCOUNT KIND DIR
+
+Written from docs/format.md, whose words it uses; it never writes to the vault.
+ACCOUNT is an id or a name as ``list`` shows them, KIND is account or contacts.
+Needs Python 3.11 or newer, cryptography, msgspec and zstandard.
+Exit code: 0 when everything is proven and there, 1 when not, 2 for what can't be done.
+"""
+
+import hmac
+import json
+import re
+import struct
+import sys
+from base64 import b32decode
+from collections import defaultdict, namedtuple
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial, reduce
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+from zlib import crc32
+
+import zstandard
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import DecodeError, Raw, msgpack
+
+PRESENT, DELETED, HELD = range(3)
+PUT, DELETE = range(2)
+ROSTER, BODIES = 1, 2
+SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+BROKEN = (OSError, DecodeError, InvalidTag, InvalidSignature, zstandard.ZstdError, ValueError)
+BROKEN += (LookupError, TypeError, struct.error)  # what damaged bytes lead to
+mac = partial(hmac.digest, digest="sha256")
+decompress = partial(zstandard.ZstdDecompressor().decompress, max_output_size=512 << 20)
+
+Kit = namedtuple("Kit", "vault root private")
+Row = namedtuple("Row", "owner first last segment offset entries bodies changes")
+Source = namedtuple("Source", "path start epoch writer rows")
+Item = namedtuple("Item", "collection href seq state uid component type size digest modified body")
+
+
+def read_kit(text: str) -> Kit:
+    lines = re.findall(r"^\s*(vault|key)\s*:\s*(.+?)\s*$", text, re.M | re.I)
+    said = {name.lower(): re.sub(r"[\s-]", "", value).upper() for name, value in lines}
+    raw = b32decode(said.get("key", "") + "=" * (-len(said.get("key", "")) % 8))
+    vault, seed, check = bytes.fromhex(said.get("vault", "")), raw[:32], raw[32:]
+    if check != sha256(b"stillhere kit check" + vault + seed).digest()[:5]:
+        raise ValueError("this is no recovery kit, or there is a mistake in it")
+    key = mac(b"stillhere kit 1", seed)
+    root, x25519 = mac(key, b"root\x01"), mac(key, b"x25519\x01")
+    half = mac(key, b"mlkem\x01")
+    private = hpke.MLKEM768X25519PrivateKey(
+        MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02")),
+        X25519PrivateKey.from_private_bytes(x25519),
+    )
+    return Kit(vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private)
+
+
+class Vault:
+    """A vault and its kit: epochs, the newest root manifest, and the journal after its cut."""
+
+    def __init__(self, folder: Path, kit: Kit) -> None:
+        self.folder, self.kit, self.keys = folder, kit, {0: kit.root}
+        self.journal_keys, self.ends, self.sources, self.troubles = {}, {}, [], []
+        said = json.loads((folder / "format.json").read_bytes())
+        form, whose, self.bits = said["stillhere"], said["vault"], said["bucket_bits"]
+        if form > 1 or whose != kit.vault.hex():
+            raise ValueError(f"this is format {form} of vault {whose}; the kit has format 1")
+        self._read_epochs()
+        self.cut, self.buckets = self._read_root()
+        for epoch in range(min(self.cut, default=1), max(self.journal_keys) + 1):
+            for slot in self.names(f"epochs/{epoch:06d}/writers"):
+                self._read_writer(epoch, int(slot))
+
+    def names(self, folder: str) -> list[str]:
+        place = self.folder / folder
+        return sorted(p.name for p in place.iterdir() if p.name[0] != ".") if place.is_dir() else []
+
+    def signed(self, name: str, *, digest: bytes = b"", by: int | None = None) -> bytes:
+        """The body of a signed object, from whichever copy proves itself."""
+        for copy, signed_for in ((name, name), (f"{name}.twin", name), (f"{name}.twin",) * 2):
+            with suppress(*BROKEN):
+                data = (self.folder / copy).read_bytes()
+                epoch, body, signature = msgpack.decode(data[8:])
+                statement = b"stillhere signed\0" + self.kit.vault + signed_for.encode() + b"\0"
+                self.keys[epoch].verify(signature, statement + body)
+                if by in (None, epoch) and digest in (b"", sha256(data).digest()):
+                    return body
+        raise ValueError(f"{name} is missing or broken, and so is its twin if it has one")
+
+    def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
+        return SUITE.decrypt(wrapped, self.kit.private, info=info)
+
+    def _read_epochs(self) -> None:
+        newest = max((int(name) for name in self.names("epochs")), default=1)
+        for number in range(1, newest + 1):
+            # the last may be missing: a recovery was interrupted there
+            with suppress(*BROKEN if number == newest > 1 else ()):
+                epoch = msgpack.decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
+                key = self.unwrap(epoch["journal_key"], b"stillhere journal key")
+                self.keys[number] = Ed25519PublicKey.from_public_bytes(epoch["signing"])
+                self.journal_keys[number], self.ends[number - 1] = key, epoch["ends"]
+
+    def _read_root(self) -> tuple[dict, dict]:
+        for name in sorted({n[:8] for n in self.names("manifest/root")}, reverse=True):
+            try:
+                root = msgpack.decode(self.signed(f"manifest/root/{name}"))
+                return root[3], root[4]
+            except BROKEN as error:
+                self.troubles.append(f"{error}; an older one is used")
+        return {}, {}
+
+    def _read_writer(self, epoch: int, writer: int) -> None:
+        folder = f"journal/{epoch:06d}/{writer:06d}"
+        found = [re.fullmatch(r"(\d+)(?:-(\d+)\.roll|\.seg)", n) for n in self.names(folder)]
+        spans = [(int(m[1]), -int(m[2] or m[1]), f"{folder}/{m[0]}") for m in found if m]
+        reached, lost = self.cut.get(epoch, {}).get(writer, 0), []
+        for first, minus_last, name in sorted(spans):
+            if -minus_last <= reached:
+                continue
+            lost += [(reached + 1, first - 1)] if first > reached + 1 else []
+            reached = first - 1
+            with suppress(*BROKEN):
+                if msgpack.decode(self.signed(name, by=0))["seal"]:
+                    break
+            reached = -minus_last
+            try:
+                self.sources.append(self._read_source(name, epoch, writer, first, reached))
+            except BROKEN:
+                lost.append((first, reached))
+        if reached < (end := self.ends.get(epoch, {}).get(writer, 0)):
+            lost.append((reached + 1, end))
+        where = f"of writer {writer} in epoch {epoch} are lost: any shelf may lack changes"
+        self.troubles += [f"segments {first} to {last} {where}" for first, last in lost]
+
+    def _read_source(self, name: str, epoch: int, writer: int, first: int, last: int) -> Source:
+        data, path = (self.folder / name).read_bytes(), self.folder / name
+        front, back = int.from_bytes(data[8:12], "big"), int.from_bytes(data[-12:-8], "big")
+        at_front = data[12 : 12 + front], data[12 + front : 44 + front]
+        at_back = data[max(len(data) - 44 - back, 0) : -44], data[-44:-12]
+        for header, check in (at_front, at_back):
+            if hmac.compare_digest(mac(self.journal_keys[epoch], b"STHJRNL1" + header), check):
+                fields = msgpack.decode(header)
+                if fields[:4] == [epoch, writer, first, last]:
+                    rows = [Row(*row) for row in struct.iter_unpack(">28sQQIIIII", fields[6])]
+                    return Source(path, 44 + len(header), epoch, writer, rows)
+        raise ValueError(f"{name} is broken")
+
+    def accounts(self) -> list[bytes]:
+        folders = [name for name in self.names("keys") if len(name) == 2]
+        keys = {name[:32] for folder in folders for name in self.names(f"keys/{folder}")}
+        return [bytes.fromhex(name) for name in sorted(keys)]
+
+
+class Shelf:
+    """A shelf as far as the vault proves it; ``problems`` says why it does not."""
+
+    def __init__(self, vault: Vault, account: bytes, kind: str) -> None:
+        self.vault, self.owner = vault, account + kind.encode().ljust(12, b"\0")
+        self.items, self.last, self.chain, self.problems = {}, 0, bytes(32), []
+        self.account, self.kind, self.key = account, kind, b""
+        for read in (self._open_key, self._read_levels, self._follow_chain):
+            try:
+                read()
+            except BROKEN as error:
+                self.problems.append(str(error) or "a sealed piece does not open")
+
+    def _open_key(self) -> None:
+        wrapped = self.vault.signed(f"keys/{self.account[:1].hex()}/{self.account.hex()}")
+        self.key = self.vault.unwrap(wrapped, b"stillhere data key " + self.account)
+
+    def _read_levels(self) -> None:
+        bucket = int.from_bytes(self.account[:4], "big") >> (32 - self.vault.bits)
+        number, digest = self.vault.buckets.get(self.kind, {}).get(bucket, (0, b""))
+        if number:
+            name = f"manifest/{self.kind}/{bucket:04x}/{number:08d}"
+            manifest = msgpack.decode(decompress(self.vault.signed(name, digest=digest)))
+            for account, base, delta, _, _, problems in manifest[4]:
+                if account == self.account:
+                    self.problems += problems
+                    for level in (base, delta) if delta else (base,):
+                        self._lay_level(level, manifest[3])
+
+    def _lay(self, item: Item) -> None:
+        """Put a newer row over an older one; without the body of its digest it is held."""
+        if item.state == PRESENT and (
+            item.body is None or sha256(item.body).digest() != item.digest
+        ):
+            item = item._replace(state=HELD, body=None)
+        self.items[item.collection, item.href] = item
+
+    def _lay_level(self, level: list, packs: list) -> None:
+        self.last, self.chain, _, digest, roster, twin, spans = level
+        columns, bodies = None, {}
+        for span in (roster, twin):
+            with suppress(*BROKEN):
+                plain = self._open_chunk(packs, span, ROSTER)
+                columns = msgpack.decode(plain) if sha256(plain).digest() == digest else columns
+        for span in spans:
+            with suppress(*BROKEN):
+                first, found = msgpack.decode(self._open_chunk(packs, span, BODIES))
+                bodies |= dict(enumerate(found, first))
+        if columns is None:
+            raise ValueError(f"the roster up to position {self.last} and its twin are lost")
+        columns[8] = [columns[8][at : at + 32] for at in range(0, len(columns[8]), 32)]
+        number = iter(range(len(columns[1])))
+        for row in zip(*columns, strict=True):
+            self._lay(Item(*row, bodies.get(next(number)) if row[3] == PRESENT else None))
+
+    def _open_chunk(self, packs: list, span: list, role: int) -> bytes:
+        with open(self.vault.folder / packs[span[0]][0], "rb") as pack:
+            pack.seek(span[1])
+            data = pack.read(span[2])
+        checked = data[62:66] == crc32(data[:62]).to_bytes(4, "big")
+        if not checked or data[:4] != b"CHNK" or data[5] != role or data[10:38] != self.owner:
+            raise ValueError("a chunk is broken, or another one than its manifest says")
+        return self._unseal(data[66:], b"STHPACK1" + data[4:58])
+
+    def _unseal(self, sealed: bytes, associated: bytes) -> bytes:
+        return decompress(AESGCM(self.key).decrypt(sealed[:12], sealed[12:], associated))
+
+    def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
+        numbers = struct.pack(">III", source.epoch, source.writer, row.segment)
+        place = self.owner + struct.pack(">QQ", row.first, row.last)
+        with open(source.path, "rb") as file:
+            file.seek(source.start + row.offset + (row.entries if which == b"B" else 0))
+            sealed = file.read(row.bodies if which == b"B" else row.entries)
+        return self._unseal(sealed, b"STHJRNL1" + numbers + place + which)
+
+    def _follow_chain(self) -> None:
+        waiting = defaultdict(list)
+        for source in self.vault.sources:
+            for row in source.rows:
+                if row.owner == self.owner and row.last > self.last:
+                    before, entries = msgpack.decode(
+                        self._open_part(source, row, b"E"), type=tuple[bytes, list[Raw]]
+                    )
+                    waiting[before].append((source, row, entries))
+        key = mac(self.key, b"chain " + self.kind.encode() + b"\x01")
+        while rivals := waiting.pop(self.chain, None):
+            after = [reduce(lambda c, e: mac(key, c + bytes(e)), r[2], self.chain) for r in rivals]
+            best = next((n for n, chain in enumerate(after) if chain in waiting), 0)
+            self._apply(after[best], *rivals[best])
+        beyond = [part for parts in waiting.values() for part in parts if part[1].first > self.last]
+        if beyond:
+            self.problems.append(f"changes after position {self.last} are missing")
+        for part in sorted(beyond, key=lambda part: part[1].first):
+            self._apply(self.chain, *part)
+
+    def _apply(self, chain: bytes, source: Source, row: Row, entries: list[Raw]) -> None:
+        self.chain, self.last, bodies = chain, row.last, [None] * len(entries)
+        with suppress(*BROKEN):
+            bodies = msgpack.decode(self._open_part(source, row, b"B"))
+        for entry, body in zip(map(msgpack.decode, entries), bodies, strict=True):
+            seq, time, _, op, collection, href, uid, component, media_type, size, digest = entry
+            if op in (PUT, DELETE):
+                about = (uid, component, media_type, size, digest, time, body)
+                self._lay(Item(collection, href, seq, DELETED if op else PRESENT, *about))
+
+
+def show(shelf: Shelf) -> None:
+    for item in shelf.items.values():
+        when = datetime.fromtimestamp(item.modified / 1000, UTC).isoformat(timespec="seconds")
+        state = ("present", "deleted", "held   ")[item.state]
+        print(" ", state, when, f"{item.size:9}", f"{item.collection}/{item.href}", item.uid)
+
+
+def extract(shelf: Shelf, folder: Path) -> None:
+    for item in (item for item in shelf.items.values() if item.state == PRESENT):
+        names = (quote(name, " @()") for name in (item.collection or "collections", item.href))
+        path = folder.joinpath(*(n.replace(".", "%2E", n[0] == ".")[:240] for n in names))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "xb") as file:
+            file.write(item.body)
+
+
+def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
+    vault, found = Vault(Path(place), read_kit(Path(kit).read_text("utf-8"))), False
+    troubles = list(vault.troubles)
+    for account in vault.accounts():
+        shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
+        profile = shelves[0].items.get(("credentials", "profile"))
+        name = msgpack.decode(profile.body)["name"] if profile and profile.body else "?"
+        for shelf in shelves:
+            if command == "list" or (who in (name, account.hex()) and kind == shelf.kind):
+                states, found = [item.state for item in shelf.items.values()], True
+                counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
+                print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
+                troubles += shelf.problems + ["held"] * states.count(HELD)
+                {"list": print, "show": show, "extract": extract}
