@@ -1,0 +1,210 @@
+"""Contacts: vCards 2.1, 3.0 and 4.0 (RFC 2426, RFC 6350), kept as the bytes that came.
+
+What is read of a card is what the service needs: that it is one whole card, its UID, and a few
+words to show. A card without FN or N is kept: real programs write such cards. A card is refused
+when it could not be given back through every door: when its bytes are not text, or hold control
+characters, which no XML can carry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stillhere.errors import BadInput
+from stillhere.kinds.vcard import BEGIN, END, Line, decode_text, logical_lines, opens_agent
+
+COMPONENT = "VCARD"
+OLD_MEDIA_TYPE = "text/x-vcard"
+"""Of cards of version 2.1, the only ones that may not be in UTF-8."""
+
+MAX_UID = 1024
+"""The longest UID that is taken, in characters."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_CONTROLS = bytes(set(range(32)) - {0x09, 0x0A, 0x0D})
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_PLAIN = re.compile(
+    rb"BEGIN:VCARD(?P<eol>\r?\n)VERSION:(?P<version>[34]\.0)(?P=eol).*(?P=eol)END:VCARD\s*\Z",
+    re.DOTALL,
+)
+_VERSIONS = ("2.1", "3.0", "4.0")
+_KINDS = ("KIND", "X-ADDRESSBOOKSERVER-KIND")
+
+
+class BadCard(BadInput):
+    """These bytes are not one vCard that can be kept; ``line`` (from 1) is where that shows."""
+
+    def __init__(self, what: str, *, line: int = 1, hint: str = "") -> None:
+        super().__init__(what, safe="nothing was changed", hint=hint)
+        self.line = line
+
+
+class Card(NamedTuple):
+    """What is known of a card; ``uid`` and ``name`` are empty when it has none."""
+
+    uid: str
+    name: str
+    version: str
+    kind: str
+
+    @property
+    def media_type(self) -> str:
+        """The content type to give the card out with (RFC 6350, 10.1)."""
+        return OLD_MEDIA_TYPE if self.version == "2.1" else "text/vcard; charset=utf-8"
+
+
+def parse(data: bytes) -> Card:
+    """What one card says of itself. Raises BadCard when it is not one whole card in text.
+
+    A byte order mark before the card and blank lines around it are let pass. Cards of version
+    2.1 may be in any character set; later versions are UTF-8.
+    """
+    _refuse_controls(data)
+    card = _parse_plain(data) or _parse_any(data)
+    if card.version != "2.1" and not data.isascii():
+        _refuse_other_than_utf8(data)
+    if len(card.uid) > MAX_UID:
+        raise BadCard(f"the UID is longer than {MAX_UID} characters")
+    return card
+
+
+def split_cards(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Every card of a file with the number of its first line, byte for byte.
+
+    A card ends with the line end of its END:VCARD. Bytes between cards that are not blank, and
+    cards that are cut off, come out as pieces of their own, which ``parse`` refuses with a
+    reason: joined, the pieces are the file without its byte order mark and blank lines.
+    """
+    if data.startswith(_UTF16):
+        yield 1, data
+        return
+    first: Line | None = None  # where the piece at hand began
+    depth = end = 0
+    agent = False
+    for line in logical_lines(data):
+        begins = bool(BEGIN.match(line.text))
+        if begins and first and not (depth and agent):
+            yield first.number, data[first.start : end]
+            first, depth = None, 0
+        if line.text.strip():
+            first = first or line
+            end = line.end
+            agent = opens_agent(line.text)
+        depth += begins
+        if depth and END.match(line.text):
+            depth -= 1
+            if first and not depth:
+                yield first.number, data[first.start : end]
+                first = None
+    if first:
+        yield first.number, data[first.start : end]
+
+
+def give_uid(card: bytes, uid: str) -> bytes:
+    """The card with a UID line after its VERSION, in the card's own line ending.
+
+    Nothing else changes. Raises BadCard for bytes without BEGIN:VCARD.
+    """
+    begin = None
+    for line in logical_lines(card):
+        if begin is None:
+            begin = line if BEGIN.match(line.text) else None
+        elif line.name == "VERSION" or END.match(line.text):
+            place = line.end if line.name == "VERSION" else begin.end
+            eol = card[begin.start + len(begin.text) : begin.end]
+            return card[:place] + b"UID:" + uid.encode() + eol + card[place:]
+    raise BadCard("this is not a vCard: it has no BEGIN:VCARD and VERSION")
+
+
+def text_of(data: bytes) -> str:
+    """The card as characters that XML can carry; exact for every card in UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return decode_text(data, data)
+
+
+def _parse_plain(data: bytes) -> Card | None:
+    """The answer for a card as nearly every program writes it, without walking its lines."""
+    plain = _PLAIN.match(data)
+    if plain is None:
+        return None
+    folded = data.upper()
+    if folded.count(b"\nBEGIN:VCARD") or folded.count(b"END:VCARD") != 1 or b"KIND" in folded:
+        return None
+    uid, name = _value(data, b"\nUID:"), _value(data, b"\nFN:")
+    if not (uid and name):
+        return None
+    return Card(uid, name, plain["version"].decode(), "individual")
+
+
+def _value(data: bytes, start: bytes) -> str:
+    """The value of a line that starts so; empty when it needs a closer look."""
+    at = data.find(start)
+    if at < 0:
+        return ""
+    at += len(start)
+    end = data.find(b"\n", at)
+    if data[end + 1 : end + 2] in (b" ", b"\t") or b"\\" in data[at:end]:
+        return ""
+    return data[at:end].decode(errors="replace").strip()
+
+
+def _parse_any(data: bytes) -> Card:
+    if data.startswith(_UTF16):
+        raise BadCard("this file is UTF-16", hint="save it as UTF-8")
+    found: dict[str, Line] = {}
+    depth = 0
+    ended = agent = False
+    for line in logical_lines(data):
+        if not line.text.strip():
+            continue
+        if ended:
+            raise BadCard("there is more after END:VCARD", line=line.number)
+        if BEGIN.match(line.text):
+            if depth and not agent:
+                raise BadCard("a card begins inside another one", line=line.number)
+            depth += 1
+        elif not depth:
+            raise BadCard("this is not a vCard: it does not begin with BEGIN:VCARD")
+        elif END.match(line.text):
+            depth -= 1
+            ended = not depth
+        elif depth == 1 and line.value.strip():
+            found.setdefault(line.name, line)
+        agent = opens_agent(line.text)
+    if not ended:
+        raise BadCard("the card has no END:VCARD" if depth else "there is no card")
+    return _describe(found)
+
+
+def _describe(found: dict[str, Line]) -> Card:
+    version = found["VERSION"].value.strip().decode(errors="replace") if "VERSION" in found else ""
+    if version not in _VERSIONS:
+        raise BadCard(
+            f"VERSION {version[:20]!r} is not known" if version else "the card has no VERSION",
+            hint=f"known are {', '.join(_VERSIONS)}",
+        )
+    kind = next((found[name].words() for name in _KINDS if name in found), "individual")
+    uid = found["UID"].words() if "UID" in found else ""
+    name = found["FN"].words() if "FN" in found else ""
+    return Card(uid, name, version, kind.lower())
+
+
+def _refuse_controls(data: bytes) -> None:
+    suspect = len(data.translate(None, _CONTROLS)) != len(data) or b"\xef\xbf" in data
+    if suspect and not data.startswith(_UTF16) and (bad := _CONTROL.search(data)):
+        number = data.count(b"\n", 0, bad.start()) + 1
+        raise BadCard(f"line {number} holds a control character", line=number)
+
+
+def _refuse_other_than_utf8(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise BadCard(
+            f"line {number} is not UTF-8", line=number, hint="save the card as UTF-8"
+        ) from error

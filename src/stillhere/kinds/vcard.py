@@ -1,0 +1,119 @@
+"""The lines of a vCard: unfolded, with their parameters, whatever program wrote them.
+
+Line endings that occur: CRLF (RFC 6350, 3.2), LF, CR, and the CR CR LF of some telephones.
+vCard 2.1 also continues a quoted-printable line after ``=``, and nests whole cards in AGENT.
+"""
+
+from __future__ import annotations
+
+import quopri
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+BOM = b"\xef\xbb\xbf"
+BEGIN = re.compile(rb"BEGIN[ \t]*:[ \t]*VCARD[ \t]*\Z", re.IGNORECASE)
+END = re.compile(rb"END[ \t]*:[ \t]*VCARD[ \t]*\Z", re.IGNORECASE)
+
+_LINE = re.compile(rb"([^\r\n]*)(?:\r{0,2}\n|\r|\Z)")
+_HEAD = re.compile(
+    rb"(?:[A-Z0-9_-]+\.)?([A-Z0-9_-]+)[ \t]*((?:;(?:\"[^\"]*\"|[^\":])*)?):", re.IGNORECASE
+)
+_QUOTED = re.compile(rb"[;=][ \t]*QUOTED-PRINTABLE[ \t]*(?:;|\Z)", re.IGNORECASE)
+_CHARSET = re.compile(rb";[ \t]*CHARSET[ \t]*=[ \t]*\"?([A-Z0-9_.:-]+)", re.IGNORECASE)
+_NEXT_CARD = re.compile(rb"\s*(?:\Z|BEGIN[ \t]*:[ \t]*VCARD)", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+class Line(NamedTuple):
+    """One logical line of a file: ``data[start:end]``, of which ``text`` is unfolded.
+
+    ``number`` counts physical lines from 1; ``end`` includes the line's ending.
+    """
+
+    number: int
+    start: int
+    end: int
+    text: bytes
+
+    @property
+    def name(self) -> str:
+        """The property's name without its group, in capitals; empty for what is no property."""
+        head = _HEAD.match(self.text)
+        return head[1].decode().upper() if head else ""
+
+    @property
+    def value(self) -> bytes:
+        """What stands after the colon, as it is; empty for what is no property."""
+        head = _HEAD.match(self.text)
+        return self.text[head.end() :] if head else b""
+
+    def words(self) -> str:
+        """The value for a person to read: decoded, without escapes and outer blanks."""
+        head = _HEAD.match(self.text)
+        parameters = head[2] if head else b""
+        value = self.value
+        if _QUOTED.search(parameters):
+            value = quopri.decodestring(value)
+        return _ESCAPE.sub(_unescape, decode_text(value, parameters)).strip()
+
+
+def logical_lines(data: bytes) -> Iterator[Line]:
+    """Every logical line of a file, blank ones included; a byte order mark is left out."""
+    number = start = end = 0
+    parts: list[bytes] = []
+    soft = whole = False  # the line goes on after "=" ; the line takes no continuation
+    for physical in _LINE.finditer(data, len(BOM) if data.startswith(BOM) else 0):
+        text = physical[1]
+        if physical.end() == physical.start():
+            break
+        goes_on = soft and not (END.match(text) and _NEXT_CARD.match(data, physical.end()))
+        folded = not whole and text[:1] in (b" ", b"\t") and bool(parts and parts[0])
+        number += 1
+        if goes_on or folded:
+            parts.append(text if goes_on else text[1:])
+            soft = goes_on and text.endswith(b"=")
+        else:
+            if parts:
+                yield Line(number - len(parts), start, end, _join(parts))
+            parts, start = [text], physical.start()
+            soft = text.endswith(b"=") and _is_quoted(text)
+            whole = bool(BEGIN.match(text) or END.match(text))
+        end = physical.end()
+    if parts:
+        yield Line(number - len(parts) + 1, start, end, _join(parts))
+
+
+def opens_agent(text: bytes) -> bool:
+    """Whether a card that begins on the next line is the value of this one (vCard 2.1)."""
+    return text[-1:] == b":" and text[:5].upper() == b"AGENT"
+
+
+def decode_text(data: bytes, parameters: bytes) -> str:
+    """Bytes in UTF-8, in the character set that ``parameters`` names, or as Windows writes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        named = _CHARSET.search(parameters)
+    for charset in (named[1].decode() if named else "cp1252", "cp1252"):
+        try:
+            return data.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            pass
+    return data.decode("latin-1")
+
+
+def _is_quoted(text: bytes) -> bool:
+    head = _HEAD.match(text)
+    return bool(head and _QUOTED.search(head[2]))
+
+
+def _join(parts: list[bytes]) -> bytes:
+    if len(parts) > 1 and _is_quoted(parts[0]):
+        *broken, last = parts
+        parts = [part.removesuffix(b"=") for part in broken] + [last]
+    return b"".join(parts)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    return "\n" if escape[1] in "nN" else escape[1]

@@ -1,0 +1,1 @@
+"""Doors for devices and people; they do not know each other."""

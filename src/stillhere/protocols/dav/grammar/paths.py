@@ -1,0 +1,130 @@
+"""Where things are: the paths below /dav/, read strictly and written in one way only.
+
+/dav/                                    who is asking
+/dav/principals/NAME/                    a person
+/dav/addressbooks/NAME/                  a person's home
+/dav/addressbooks/NAME/BOOK/             an address book
+/dav/addressbooks/NAME/BOOK/CARD         a card
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import NamedTuple
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+from stillhere.errors import BadInput
+
+ROOT = "/dav/"
+PRINCIPALS = "/dav/principals/"
+HOMES = "/dav/addressbooks/"
+WELL_KNOWN = "/.well-known/carddav"
+"""Where devices look first (RFC 6764, 5); it leads to ``ROOT``."""
+
+MAX_NAME = 255
+"""Bytes of a name in UTF-8, as in most file systems."""
+
+# What may stand in a path segment (RFC 3986, 3.3) and needs no escape in XML.
+_SAFE = "!$()*+,;=:@~"
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+
+class BadPath(BadInput):
+    """A path that can't be the name of anything here."""
+
+
+class Level(IntEnum):
+    """What a path names, from the top down; NOWHERE is outside of everything there is."""
+
+    NOWHERE = 0
+    ROOT = 1
+    PRINCIPALS = 2
+    PRINCIPAL = 3
+    HOMES = 4
+    HOME = 5
+    BOOK = 6
+    CARD = 7
+
+
+class Place(NamedTuple):
+    """A path that was read: what it names, and the names in it."""
+
+    level: Level
+    owner: str = ""
+    book: str = ""
+    card: str = ""
+
+
+def read_path(raw: str | bytes) -> Place:
+    """What a percent-encoded path names. Raises BadPath for names that nothing may have."""
+    # One character per byte, so that names are decoded once, after the path is cut into them.
+    path = (raw.encode() if isinstance(raw, str) else raw).decode("latin-1")
+    if not path.startswith(ROOT):
+        return Place(Level.ROOT if path == "/dav" else Level.NOWHERE)
+    names = [_read_name(name) for name in path[len(ROOT) :].split("/")]
+    if not names[-1]:
+        names.pop()
+    if not all(names) or len(names) > 4:
+        return Place(Level.NOWHERE)
+    match names:
+        case []:
+            return Place(Level.ROOT)
+        case ["principals"]:
+            return Place(Level.PRINCIPALS)
+        case ["principals", owner]:
+            return Place(Level.PRINCIPAL, owner)
+        case ["addressbooks"]:
+            return Place(Level.HOMES)
+        case ["addressbooks", owner, *inside]:
+            return Place(Level(Level.HOME + len(inside)), owner, *inside)
+    return Place(Level.NOWHERE)
+
+
+def read_href(href: str, host: str) -> Place:
+    """What an href or Destination names; one on another host is NOWHERE. Raises BadPath."""
+    if not href.startswith("/") or href.startswith("//"):
+        try:
+            parts = urlsplit(href)
+        except ValueError:
+            raise BadPath("this is no URL") from None
+        if parts.netloc and parts.netloc.rpartition("@")[2].lower() != host.lower():
+            return Place(Level.NOWHERE)
+        href = parts.path
+    return read_path(href)
+
+
+def write_name(name: str) -> str:
+    """A name as a path segment, safe in XML."""
+    return name if _PLAIN.fullmatch(name) else quote(name, safe=_SAFE)
+
+
+def is_plain(path: str, start: int) -> bool:
+    """Whether the rest of a path is one name that is written as it is read."""
+    return _PLAIN.fullmatch(path, start) is not None
+
+
+def principal_path(owner: str) -> str:
+    """The path of a person."""
+    return f"{PRINCIPALS}{write_name(owner)}/"
+
+
+def home_path(owner: str) -> str:
+    """The path of a person's home."""
+    return f"{HOMES}{write_name(owner)}/"
+
+
+def _read_name(segment: str) -> str:
+    if "%" not in segment and segment.isascii():
+        name = segment
+    else:
+        try:
+            name = unquote_to_bytes(segment.encode("latin-1")).decode()
+        except UnicodeDecodeError:
+            raise BadPath("a name in the path is not UTF-8") from None
+    if len(name) > MAX_NAME or len(name.encode()) > MAX_NAME:
+        raise BadPath(f"a name in the path is longer than {MAX_NAME} bytes")
+    if name in (".", "..") or "/" in name or _CONTROL.search(name):
+        raise BadPath("a name in the path is . or .., or has a slash or control character")
+    return name

@@ -1,0 +1,71 @@
+"""Collection synchronization (RFC 6578): the sync-collection report."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lxml.etree import _Element
+
+from stillhere.protocols.dav.grammar.webdav import Wanted, read_wanted, response, status_line
+from stillhere.protocols.dav.grammar.xml import BadXML, D, element, escape
+
+REPORT = f"{D}sync-collection"
+SYNC_TOKEN = f"{D}sync-token"
+VALID_SYNC_TOKEN = f"{D}valid-sync-token"
+MAX_TOKEN = 1024
+
+_LIMIT_REACHED = f"<D:error>{element(f'{D}number-of-matches-within-limits')}</D:error>"
+
+
+class SyncCollection(NamedTuple):
+    """What a device asks for: changes since ``token`` (everything when it is empty).
+
+    ``limit`` is the most members that it takes in one answer, or None.
+    """
+
+    token: str
+    limit: int | None
+    wanted: Wanted
+
+
+def read_sync_collection(root: _Element) -> SyncCollection:
+    """The request. Raises BadXML.
+
+    The Depth header and a missing DAV:sync-level are let pass, as older devices send them: an
+    address book has one level only.
+    """
+    token = (root.findtext(SYNC_TOKEN) or "").strip()
+    level = (root.findtext(f"{D}sync-level") or "1").strip()
+    if level not in ("1", "infinite"):
+        raise BadXML("DAV:sync-level is 1 or infinite")
+    if len(token) > MAX_TOKEN:
+        raise BadXML("the sync token is too long")
+    return SyncCollection(token, _read_limit(root), read_wanted(root))
+
+
+def removed(href: str) -> str:
+    """The response for a member that is gone (3.5)."""
+    return response(href, status_line(404))
+
+
+def truncated(href: str) -> str:
+    """The response for the collection itself that says more is waiting (3.6)."""
+    return response(href, status_line(507) + _LIMIT_REACHED)
+
+
+def token_element(token: str) -> str:
+    """The DAV:sync-token that ends the answer."""
+    return element(SYNC_TOKEN, escape(token))
+
+
+def _read_limit(root: _Element) -> int | None:
+    text = root.findtext(f"{D}limit/{D}nresults")
+    if text is None:
+        return None
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise BadXML("DAV:nresults is a number from 1")
+    return limit

@@ -1,0 +1,153 @@
+"""sync-collection (RFC 6578): what changed since a token, or everything there is.
+
+no token                     a listing: held cards are in it, unchanged, on its first page
+a token that is not ours     400 with DAV:valid-sync-token
+a token of a later epoch     this core is superseded: it closes for ever (guard 4)
+a token beyond a past end    proof of a lost tail: kept as evidence, then every real change
+                             since that end
+otherwise                    the changes since the token; held cards are not in it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stillhere.protocols.dav.grammar import carddav, sync
+from stillhere.protocols.dav.grammar.paths import Level, write_name
+from stillhere.protocols.dav.grammar.sync import SyncCollection
+from stillhere.protocols.dav.handlers.answer import (
+    Answer,
+    missing,
+    multistatus,
+    precondition,
+    unavailable,
+)
+from stillhere.protocols.dav.handlers.cards import card_writer
+from stillhere.protocols.dav.handlers.properties import Subject
+from stillhere.protocols.dav.handlers.request import KIND, Request
+from stillhere.store import BadToken, Collection, Record, Shelf, State, epoch_of
+
+FEW = 100
+"""Changes that are answered at once; more are answered in a thread."""
+
+
+class Superseded(Exception):
+    """This core is not the one that knows most."""
+
+
+class LostTail(NamedTuple):
+    """A device knows of changes of a past epoch that no recovery has found; it ended at ``end``."""
+
+    end: int
+
+
+class Page(NamedTuple):
+    """Some members of a collection, and the position to go on from."""
+
+    records: list[Record]
+    position: int
+    truncated: bool
+
+
+async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
+    """Answers a sync-collection report on an address book."""
+    if not asked.token:
+        return await request.read_long(lambda shelf: _list(request, shelf, asked))
+    account, book = request.seat.login.account, request.place.book
+    try:
+        since = request.store.tokens.read(account, KIND, book, asked.token)
+    except BadToken:
+        return precondition(400, sync.VALID_SYNC_TOKEN)
+    try:
+        found = request.read(lambda shelf: _look(request, shelf, asked, since))
+    except Superseded:
+        request.store.close_superseded()
+        return unavailable("another core of this service has later changes", 3600)
+    if isinstance(found, Answer):
+        return found
+    if found is not None:
+        detail: dict[str, str | int] = {"collection": book, "token": since, "end": found.end}
+        await request.write(lambda shelf: shelf.note("lost-tail token", detail))
+        since = found.end
+    return await request.read_long(lambda shelf: _delta(request, shelf, asked, since))
+
+
+def find_lost_tail(shelf: Shelf, epoch: int, since: int) -> LostTail | None:
+    """What a device's position proves to be missing here; None when nothing is.
+
+    Raises Superseded for a position that only a later core, or a later state of this one, gave.
+    """
+    given = epoch_of(since)
+    if given > epoch or (given == epoch and since > shelf.last_seq):
+        raise Superseded
+    if given == epoch:
+        return None
+    end = max((end for past, end in shelf.ends.items() if past <= given), default=0)
+    return LostTail(end) if since > end else None
+
+
+def _look(
+    request: Request, shelf: Shelf, asked: SyncCollection, since: int
+) -> Answer | LostTail | None:
+    """The answer when it is short; None when it may be long."""
+    lost = find_lost_tail(shelf, request.store.epoch, since)
+    if lost is None and shelf.last_seq - since <= FEW:
+        return _delta(request, shelf, asked, since)
+    return lost
+
+
+def _list(request: Request, shelf: Shelf, asked: SyncCollection) -> Answer:
+    """A first page has every held card, beyond the limit if need be: later pages are deltas."""
+    book = shelf.collection(request.place.book)
+    if book is None:
+        return missing()
+    limit = min(asked.limit or request.limits.page, request.limits.page)
+    records = sorted(shelf.records(book.name), key=lambda record: (-record.state, record.seq))
+    held = sum(record.state == State.HELD for record in records)
+    size = max(limit, held + 1)
+    page = Page(records[:size], book.position, truncated=len(records) > size)
+    if page.truncated:
+        page = page._replace(position=page.records[-1].seq)
+    return _answer(request, shelf, asked, book, page)
+
+
+def _delta(request: Request, shelf: Shelf, asked: SyncCollection, since: int) -> Answer:
+    book = shelf.collection(request.place.book)
+    if book is None:
+        return missing()
+    limit = min(asked.limit or request.limits.page, request.limits.page)
+    records, position, truncated = shelf.changes(book.name, since, limit)
+    if not truncated:
+        position = max(book.position, since)
+    return _answer(request, shelf, asked, book, Page(records, position, truncated))
+
+
+def _answer(
+    request: Request, shelf: Shelf, asked: SyncCollection, book: Collection, page: Page
+) -> Answer:
+    subject = Subject(request, Level.BOOK, book)
+    responses: list[str | bytes] = list(_responses(shelf, subject, asked, book, page.records))
+    if page.truncated:
+        responses.append(sync.truncated(subject.href))
+    return multistatus(responses, sync.token_element(request.token(book.name, page.position)))
+
+
+def _responses(
+    shelf: Shelf, subject: Subject, asked: SyncCollection, book: Collection, records: list[Record]
+) -> Iterator[str | bytes]:
+    bodies: dict[str, bytes | None] = {}
+    data = carddav.ADDRESS_DATA in asked.wanted.names
+    if data:
+        names = [record.href for record in records if record.state == State.PRESENT]
+        bodies = {record.href: body for record, body in shelf.bodies(book.name, names)}
+    write = card_writer(subject, asked.wanted, data=data)
+    without_body = card_writer(subject, asked.wanted)
+    for record in records:
+        body = bodies.get(record.href)
+        if record.state == State.DELETED:
+            yield sync.removed(subject.href + write_name(record.href))
+        elif body is None:
+            yield without_body(record)
+        else:
+            yield write(record, body)

@@ -1,0 +1,1 @@
+"""Real servers as processes, and real connections to them, for tests that need both."""

@@ -1,0 +1,1 @@
+"""The grammar alone: text in, values out, and back."""

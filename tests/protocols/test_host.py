@@ -1,0 +1,143 @@
+"""The listening process: known ports, early callers, limits on heads and bodies, a clean end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stillhere.errors import BadInput, Closed, Fenced
+from stillhere.protocols import doorway, host
+from stillhere.protocols.doorway import Doorway
+
+Talk = Callable[[int], Awaitable[None]]
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def talk_to(app: ASGIApp, talk: Talk) -> None:
+    """Serves `app` while `talk` talks to its port, then stops it as an operator would."""
+    listener = host.bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+
+    async def beside() -> None:
+        try:
+            async with asyncio.timeout(20):
+                await talk(port)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    host.run(app, listener, trusted_proxies=[], beside=beside)
+
+
+async def ask(port: int, request: bytes) -> bytes:
+    """Everything that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+def opened(app: ASGIApp) -> Doorway:
+    door = Doorway(Closed(retry_after=1, reason="starting"))
+    door.open(app)
+    return door
+
+
+def test_a_request_is_answered_and_the_process_stops_when_told() -> None:
+    async def talk(port: int) -> None:
+        request = (
+            b"PUT / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello"
+        )
+        answer = await ask(port, request)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"hello" in answer
+
+    talk_to(opened(echo), talk)
+
+
+@pytest.mark.parametrize(
+    ("reason", "after"),
+    [(Closed(retry_after=7, reason="starting"), b"7"), (Fenced("superseded"), b"3600")],
+)
+def test_a_closed_door_answers_503_to_everything(reason: Closed | Fenced, after: bytes) -> None:
+    async def talk(port: int) -> None:
+        for method in (b"GET", b"PROPFIND", b"OPTIONS", b"PUT"):
+            answer = await ask(port, method + b" /any/where HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: " + after + b"\r\n" in answer
+            assert b"application/problem+json" in answer
+
+    talk_to(Doorway(reason), talk)
+
+
+def test_a_door_that_closes_later_is_closed_at_once() -> None:
+    door = opened(echo)
+    request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+
+    async def talk(port: int) -> None:
+        assert (await ask(port, request)).startswith(b"HTTP/1.1 200 ")
+        door.close(Fenced("another core took over"))
+        assert (await ask(port, request)).startswith(b"HTTP/1.1 503 ")
+
+    talk_to(door, talk)
+
+
+def test_a_head_without_end_is_refused() -> None:
+    async def talk(port: int) -> None:
+        huge = b"GET / HTTP/1.1\r\nx-pad: " + b"x" * (host.HEAD_BYTES + 1000)
+        assert (await ask(port, huge)).startswith(b"HTTP/1.1 431 ")
+
+    talk_to(opened(echo), talk)
+
+
+def test_a_head_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "HEAD_WITHIN_S", 0.1)
+
+    async def talk(port: int) -> None:
+        assert (await ask(port, b"GET / HT")).startswith(b"HTTP/1.1 408 ")
+        assert await ask(port, b"") == b""
+
+    talk_to(opened(echo), talk)
+
+
+def test_a_body_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorway, "PIECE_WITHIN_S", 0.1)
+
+    async def talk(port: int) -> None:
+        head = b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\nonly this"
+        assert (await ask(port, head)).startswith(b"HTTP/1.1 408 ")
+
+    talk_to(opened(echo), talk)
+
+
+def test_an_address_that_is_taken_is_told() -> None:
+    listener = host.bind("127.0.0.1", 0)
+    try:
+        with pytest.raises(BadInput, match="cannot listen"):
+            host.bind("127.0.0.1", listener.getsockname()[1])
+    finally:
+        listener.close()
+
+
+def test_what_fails_beside_the_serving_ends_it_and_comes_out() -> None:
+    async def beside() -> None:
+        raise Fenced("superseded")
+
+    with pytest.raises(Fenced):
+        host.run(echo, host.bind("127.0.0.1", 0), trusted_proxies=[], beside=beside)
