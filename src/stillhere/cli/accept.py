@@ -1,0 +1,36 @@
+"""`stillhere accept ACCOUNT`"""
+
+from typing import Annotated
+
+import typer
+
+from stillhere.cli.options import Account, Home, Json
+from stillhere.cli.output import answer
+from stillhere.errors import BadInput
+
+
+def run(
+    account: Account,
+    home: Home = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only this kind; all that is closed without.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Open what a recovery could not fully prove.
+
+    The account gets what could be proven; what could not stays in the report.
+    """
+    from stillhere.recovery.accept import accept
+    from stillhere.server.core import opened
+    from stillhere.server.people import closed_kinds, find
+
+    with opened(home) as core:
+        found = find(core.working.core, account)
+        kinds = [kind] if kind else closed_kinds(core.working.core, found)
+        if not kinds:
+            raise BadInput(f"nothing of {account} is closed", safe="nothing was changed")
+        for each in kinds:
+            accept(core.working, found, each)
+    lines = [f"{each} of {account} is open, with what could be proven" for each in kinds]
+    answer({"account": found, "name": account, "accepted": kinds}, lines, as_json=as_json)

@@ -1,0 +1,11 @@
+"""`stillhere account …`: people, their passwords and their devices."""
+
+import typer
+
+from stillhere.cli.account import add, device, list_, passwd
+
+app = typer.Typer(help="People, their passwords and their devices.")
+app.command("add")(add.run)
+app.command("list")(list_.run)
+app.command("passwd")(passwd.run)
+app.add_typer(device.app, name="device")

@@ -1,0 +1,56 @@
+"""What a long-running command tells while it runs: one line per event, as it happens."""
+
+import os
+import time
+
+from stillhere.cli.output import line, print_error
+from stillhere.errors import StillhereError
+
+
+class Announcer:
+    """Prints events on standard output, and why a core may not serve on standard error.
+
+    Every event carries `at_s`, seconds since the process started. Any thread may call.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def __call__(self, event: str, **facts: object) -> None:
+        """Announces `event` with its facts."""
+        at_s = round(since_start(), 3)
+        if self._as_json:
+            print(line({"event": event, "at_s": at_s, **facts}), flush=True)
+        else:
+            print(f"{at_s:8.3f} s  {_words(event, facts)}", flush=True)
+
+    def refuse(self, error: StillhereError) -> None:
+        """Says on standard error why nothing is served."""
+        print_error(error, as_json=self._as_json)
+
+
+def since_start() -> float:
+    """Seconds since this process started, its interpreter's own start included."""
+    try:
+        with open("/proc/self/stat", "rb") as stat:
+            ticks = int(stat.read().rpartition(b")")[2].split()[19])
+    except OSError:
+        return time.process_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _words(event: str, facts: dict[str, object]) -> str:
+    if event == "sealed" and not facts.get("old_core_fenced"):
+        return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
+    shown = {
+        "serving": "serving {url}",
+        "refusing": "answering 503 to everything at {url}",
+        "sealed": "sealed the old core: it can acknowledge nothing any more",
+        "mirrored": "mirrored: the vault is no longer needed to read",
+        "stage": "stage {kind}: {shelves} shelves with {records} records are back",
+        "whole": "whole: everybody has everything, or knows what is missing",
+    }
+    try:
+        return shown[event].format(**facts)
+    except KeyError:
+        return " ".join([event, *(f"{name}={value}" for name, value in facts.items())])

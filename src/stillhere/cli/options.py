@@ -1,0 +1,22 @@
+"""Options that several commands take, spelled and explained the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The core's directory [or STILLHERE_HOME]."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
+Vault = Annotated[Path, typer.Option("--vault", metavar="DIR", help="The vault's directory.")]
+Kit = Annotated[Path, typer.Option("--kit", metavar="FILE", help="The recovery kit.")]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST:PORT", help="Where to answer; port 0 picks a free one."),
+]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]

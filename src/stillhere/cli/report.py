@@ -1,0 +1,34 @@
+"""`stillhere report [ACCOUNT]`"""
+
+from typing import Annotated
+
+import typer
+
+from stillhere.cli.options import Home, Json
+from stillhere.cli.output import answer
+
+
+def run(
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Whose; everybody's without.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a recovery brought back, what is missing."""
+    from stillhere.server.people import read_people
+    from stillhere.status import person
+    from stillhere.status.words import plain
+
+    people = read_people(home, account)
+    complete = sum(report.complete for report in people)
+    told = {
+        "accounts": len(people),
+        "complete": complete,
+        "incomplete": len(people) - complete,
+        "people": [plain(report) | {"complete": report.complete} for report in people],
+    }
+    shown = person.summary(people) if account is None else person.lines(people[0])
+    if not people:
+        shown = iter(["nothing in this core came out of a recovery"])
+    answer(told, shown, as_json=as_json)

@@ -1,0 +1,19 @@
+"""`stillhere status`"""
+
+from stillhere.cli.options import Home, Json
+from stillhere.cli.output import answer, warn
+
+
+def run(home: Home = None, as_json: Json = False) -> None:
+    """Tell what is protected, and what a loss would cost."""
+    from stillhere.server.figures import read_status
+    from stillhere.status import core
+    from stillhere.status.words import plain
+
+    status = read_status(home)
+    warnings = core.warnings(status.protection)
+    told = plain(status) | {"warnings": [text for text, _ in warnings]}
+    answer(told, core.lines(status), as_json=as_json)
+    if not as_json:
+        for text, hint in warnings:
+            warn(text, hint=hint)

@@ -1,0 +1,68 @@
+"""`stillhere verify`"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stillhere.cli.options import Home, Json
+from stillhere.cli.output import answer
+from stillhere.errors import Damaged
+
+if TYPE_CHECKING:
+    from stillhere.replication.verify import Verified
+
+SHOWN = 20
+"""Problems of one shelf that a person is shown."""
+
+
+def run(home: Home = None, as_json: Json = False) -> None:
+    """Prove the whole vault and compare it with the core."""
+    from stillhere.cli.progress import progress
+    from stillhere.replication.verify import verify
+    from stillhere.server.core import opened
+    from stillhere.server.rates import measure
+
+    with opened(home) as core, progress("shelves", as_json=as_json) as tick:
+        found = verify(core.working, tick=tick)
+        measure(core.working)
+        names = {row.account: row.name for row in core.store.accounts.list()}
+    answer(_told(found, names), _lines(found, names), as_json=as_json)
+    if not found.proven:
+        from stillhere.status.words import count
+
+        wanting = count(len({f[:2] for f in found.findings}), "shelf", "shelves")
+        raise Damaged(
+            f"{wanting} of {found.shelves:,} not proven",
+            safe="every other shelf is proven, and the same in vault and core",
+            hint="stillhere compact writes what the core still has into the vault anew",
+        )
+
+
+def _told(found: "Verified", names: dict[bytes, str]) -> dict[str, object]:
+    findings = [
+        {"account": f.account, "name": names.get(f.account), "kind": f.kind, "problems": f.problems}
+        for f in found.findings
+    ]
+    return {
+        "proven": found.proven,
+        "shelves": found.shelves,
+        "records": found.records,
+        "bytes": found.bytes,
+        "seconds": round(found.seconds, 3),
+        "findings": findings,
+    }
+
+
+def _lines(found: "Verified", names: dict[bytes, str]) -> Iterator[str]:
+    from stillhere.status.words import count, size, span
+
+    read = f"{size(found.bytes)} read in {span(found.seconds)}"
+    shelves = count(found.shelves, "shelf", "shelves")
+    if found.proven:
+        yield f"every shelf is proven: {shelves}, {count(found.records, 'record')}, {read}"
+    else:
+        yield f"{shelves}, {count(found.records, 'record')}, {read}"
+    for finding in found.findings:
+        yield f"{names.get(finding.account, finding.account.hex())}, {finding.kind}:"
+        yield from (f"  {problem}" for problem in finding.problems[:SHOWN])
+        if len(finding.problems) > SHOWN:
+            yield f"  and {len(finding.problems) - SHOWN:,} more, all of them with --json"

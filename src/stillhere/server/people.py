@@ -1,0 +1,112 @@
+"""What a recovery says to each person, with what has happened since."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from stillhere.config import find_home, load
+from stillhere.errors import NotFound
+from stillhere.recovery.report import ShelfVerdict, read_report
+from stillhere.status.person import (
+    CLOSED,
+    COMPLETE,
+    INCOMPLETE,
+    Missing,
+    PersonReport,
+    ShelfAccount,
+)
+from stillhere.store import Core, Op
+from stillhere.store.accounts import find_folded, fold_name
+
+_HELD = (
+    "SELECT r.collection, r.href FROM records r JOIN shelves s ON s.id = r.shelf"
+    " WHERE s.account = ? AND s.kind = ? AND r.state = 2"
+)
+_NOTES = (
+    "SELECT n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+    " WHERE s.account = ? AND s.kind = ? AND n.op = ? AND n.seq > ? ORDER BY n.seq"
+)
+
+
+def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
+    """The report of one account, or of everybody, by name; the vault is not read.
+
+    Raises BadInput, NotFound, Damaged.
+    """
+    home = find_home(option)
+    load(home)
+    core = Core(home)
+    try:
+        only = None if name is None else find(core, name)
+        people: dict[bytes, list[ShelfVerdict]] = {}
+        for verdict in read_report(core, only):
+            people.setdefault(verdict.account, []).append(verdict)
+        if name is not None and not people:
+            return [PersonReport(name, None, [])]
+        return [_person(core, verdicts) for verdicts in people.values()]
+    finally:
+        core.close()
+
+
+def find(core: Core, name: str) -> bytes:
+    """The account of a name, or of an id in hex where a recovery lost the name."""
+    account = find_folded(core.reader(), fold_name(name))
+    if account is None and len(name) == 32:
+        with suppress(ValueError):
+            account = bytes.fromhex(name)
+            if account in core.shelves_of("account"):
+                return account
+    if account is None:
+        raise NotFound(f"there is no account {name!r}", hint="stillhere account list shows them")
+    return account
+
+
+def _person(core: Core, verdicts: list[ShelfVerdict]) -> PersonReport:
+    first = verdicts[0]
+    recovered = max(found.verdict.recovered for found in verdicts)
+    shelves = [_shelf(core, found) for found in verdicts]
+    return PersonReport(first.name or first.account.hex(), recovered, shelves)
+
+
+def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
+    said = found.verdict
+    sql = core.reader()
+    held = set(sql.execute(_HELD, (found.account, found.kind))) if found.held_now else set()
+    missing = [
+        Missing(lost.collection, lost.href, lost.uid, lost.cause, lost.modified)
+        for lost in said.held
+        if (lost.collection, lost.href) in held
+    ]
+    notes = sql.execute(_NOTES, (found.account, found.kind, int(Op.NOTE), said.last)).fetchall()
+    if found.closed:
+        verdict = CLOSED
+    else:
+        verdict = INCOMPLETE if said.problems or missing else COMPLETE
+    return ShelfAccount(
+        kind=found.kind,
+        verdict=verdict,
+        records=said.records,
+        as_of_at=said.as_of or None,
+        problems=said.problems,
+        missing=missing,
+        healed=len(said.held) - len(missing),
+        since=sorted({_words(msgspec.msgpack.decode(body)) for (body,) in notes}),
+    )
+
+
+def _words(note: dict[str, str | int]) -> str:
+    if note.get("what") == "lost-tail token":
+        return (
+            f"a device knows of changes to {note.get('collection', '?')} that were not in the"
+            " vault: what only it has comes back with its next edits"
+        )
+    return str(note.get("what", "?"))
+
+
+def closed_kinds(core: Core, account: bytes) -> list[str]:
+    """The kinds of an account whose gate is closed."""
+    rows = core.reader().execute(
+        "SELECT kind FROM shelves WHERE account = ? AND closed <> '' ORDER BY kind", (account,)
+    )
+    return [kind for (kind,) in rows]

@@ -1,0 +1,161 @@
+"""How fast this machine would bring this vault back, measured on a sample of it.
+
+The sample goes through a recovery's own functions into a scratch core that is thrown away: read
+and proven, then put into rows. The start is that of a real process.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from stillhere.recovery.install import install_image, make_verdict
+from stillhere.replication.start import Working
+from stillhere.store.core import Core
+from stillhere.store.schema import connect, get_meta, set_meta
+from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.vault.image import Image, load_image
+from stillhere.vault.kit import Kit, wrap
+from stillhere.vault.layout import key_name
+
+SAMPLE_S = 1.0
+SAMPLE_RECORDS = 30_000
+KEYS = 20
+_START = "import stillhere.cli.recover, stillhere.server.recover, stillhere.server.bulk"
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """What was measured, at `at` (ms since 1970), on `records` of `shelves` shelves.
+
+    `start_s` is a process until it could work, `anchor_s` learning what must exist, `shelf_s`
+    one shelf until it is open, `key_s` one account's key. Records a second: `proven_per_s` out of
+    the vault with every proof, `read_per_s` again once their chunks are proven, `rows_per_s` into
+    rows.
+    """
+
+    at: int
+    shelves: int
+    records: int
+    start_s: float
+    anchor_s: float
+    shelf_s: float
+    key_s: float
+    proven_per_s: float
+    read_per_s: float
+    rows_per_s: float
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """Seconds from the start of `stillhere recover`."""
+
+    first_contact_s: float
+    contacts_s: float
+    mirrored_s: float
+    whole_s: float
+
+
+def measure(working: Working) -> Rates | None:
+    """Measures, and keeps the result in the core; None where there is nothing to measure on."""
+    began = time.perf_counter()
+    anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
+    anchor_s = time.perf_counter() - began
+    began = time.perf_counter()
+    images = _read_sample(working, anchor)
+    read_s = time.perf_counter() - began
+    records = sum(len(image.columns) for image in images)
+    if not records:
+        return None
+    began = time.perf_counter()
+    for image in images:
+        _load(working, anchor, image.account, trusted=True)
+    again_s = time.perf_counter() - began
+    install_s = _put_into_rows(images)
+    rates = Rates(
+        at=time.time_ns() // 1_000_000,
+        shelves=len(images),
+        records=records,
+        start_s=_start(),
+        anchor_s=anchor_s,
+        shelf_s=(read_s + install_s) / len(images),
+        key_s=_time_of_a_key(working, [image.account for image in images[:KEYS]]),
+        proven_per_s=records / read_s,
+        read_per_s=records / again_s,
+        rows_per_s=records / install_s,
+    )
+    kept = msgspec.msgpack.encode(rates)
+    working.store.install(lambda sql: set_meta(sql, "rates", kept)).result()
+    return rates
+
+
+def last_measured(core: Core) -> Rates | None:
+    """The rates that were measured last; None for none, or for what another version measured."""
+    kept = get_meta(core.reader(), "rates")
+    try:
+        return None if kept is None else msgspec.msgpack.decode(kept, type=Rates)
+    except msgspec.ValidationError:
+        return None
+
+
+def forecast(rates: Rates, accounts: int, records: int) -> Forecast:
+    """What bringing these back would take at these rates, one step after the other."""
+    first = rates.start_s + rates.anchor_s + rates.key_s + rates.shelf_s
+    mirrored = first + accounts * rates.key_s + records / rates.proven_per_s
+    contacts = mirrored + records / rates.read_per_s + records / rates.rows_per_s
+    return Forecast(first, contacts, mirrored, contacts)
+
+
+def _read_sample(working: Working, anchor: Anchor) -> list[Image]:
+    images: list[Image] = []
+    until = time.perf_counter() + SAMPLE_S
+    records = 0
+    for account in sorted(working.core.shelves_of("contacts")):
+        image = _load(working, anchor, account, trusted=False)
+        images.append(image)
+        records += len(image.columns)
+        if records >= SAMPLE_RECORDS or time.perf_counter() > until:
+            break
+    return images
+
+
+def _load(working: Working, anchor: Anchor, account: bytes, *, trusted: bool) -> Image:
+    data_key = working.core.data_keys.get(account)
+    return load_image(anchor.source(account, "contacts"), data_key, trusted=trusted)
+
+
+def _put_into_rows(images: list[Image]) -> float:
+    with tempfile.TemporaryDirectory(prefix="stillhere-") as scratch:
+        sql = connect(Path(scratch), create=True)
+        try:
+            began = time.perf_counter()
+            for image in images:
+                sql.execute("BEGIN IMMEDIATE")
+                install_image(sql, image, make_verdict(image, 0), None)
+                sql.execute("COMMIT")
+            return time.perf_counter() - began
+        finally:
+            sql.close()
+
+
+def _time_of_a_key(working: Working, accounts: list[bytes]) -> float:
+    """Seconds to read, verify and unwrap one account's key.
+
+    Unwrapped is a made-up one with a made-up kit: the real kit is kept away from here.
+    """
+    kit, vault = Kit.make(), working.vault
+    wrapped = wrap(kit.public, bytes(32), b"measure")
+    kit.unwrap(wrapped, b"measure")
+    began = time.perf_counter()
+    for account in accounts:
+        name = key_name(account)
+        vault.verifier.verify(name, vault.backend.read(name))
+        kit.unwrap(wrapped, b"measure")
+    return (time.perf_counter() - began) / len(accounts)
+
+
+def _start() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", _START], check=True)  # noqa: S603  our own code
+    return time.perf_counter() - began

@@ -1,0 +1,106 @@
+"""A core that answers phones: it listens first, opens when it is proven, and watches its fence.
+
+bind the socket, so that callers wait instead of being refused
+open the core; while its vault cannot be read, answer 503 and try again
+open the door
+tend the vault; when another core has taken over, answer 503 to everything
+on SIGTERM or SIGINT let running requests finish, then close the core
+"""
+
+import asyncio
+from pathlib import Path
+
+from stillhere import config
+from stillhere.errors import Closed, Fenced, RefusedVault, StillhereError, Unavailable
+from stillhere.protocols import dav, host
+from stillhere.protocols.doorway import Doorway
+from stillhere.replication.start import Working, open_core
+from stillhere.replication.tend import Limits, Tender
+from stillhere.server.announce import Announce
+
+RETRY_S = 5
+LOOK_S = 0.5
+
+
+def serve(home: Path, listen: str | None, announce: Announce) -> None:
+    """Serves the core at `home` until it is told to stop.
+
+    A fenced core, or one whose vault cannot be read, goes on listening and answers 503 to
+    everything. Raises NotFound, BadInput and Damaged, which nobody can wait out.
+    """
+    settings = config.load(home)
+    listener = host.bind(*config.split_listen(listen or settings.listen))
+    url = host.url_of(listener)
+    door = Doorway(Closed(retry_after=1, reason="starting"))
+    working: Working | None = None
+    tender: Tender | None = None
+
+    async def beside() -> None:
+        nonlocal working, tender
+        working = await _open(home, settings, door, announce, url)
+        open_door(door, working, settings)
+        announce("serving", url=url)
+        tender = Tender(working, limits_of(settings))
+        await watch(working, tender, announce)
+
+    try:
+        host.run(door, listener, trusted_proxies=settings.trusted_proxies, beside=beside)
+    finally:
+        if tender is not None:
+            tender.close()
+        if working is not None:
+            working.close()
+
+
+def open_door(door: Doorway, working: Working, settings: config.Settings) -> None:
+    """Lets requests in to everything this core serves."""
+    store = working.store
+    app = dav.app(store, max_card_bytes=settings.max_card_bytes)
+    door.open(app, lambda: store.gate.halted)
+
+
+def limits_of(settings: config.Settings) -> Limits:
+    """When the core's journal is rolled up and compacted, and how often its fence is looked at."""
+    return Limits(
+        roll_segments=settings.rollup_segments,
+        tail_bytes=settings.tail_bytes,
+        compact_every_s=settings.compact_every_s,
+        fence_every_s=settings.fence_check_s,
+    )
+
+
+async def watch(working: Working, tender: Tender, announce: Announce) -> None:
+    """Tells what goes wrong beside the serving, each trouble once; returns when the core halts.
+
+    The door is closed then by the gate's own word.
+    """
+    gate = working.store.gate
+    told: StillhereError | None = None
+    while gate.halted is None:
+        if tender.trouble is not None and (told is None or tender.trouble.what != told.what):
+            announce.refuse(tender.trouble)
+        told = tender.trouble
+        await asyncio.sleep(LOOK_S)
+    announce.refuse(gate.halted)
+
+
+async def _open(
+    home: Path, settings: config.Settings, door: Doorway, announce: Announce, url: str
+) -> Working:
+    """The core, as soon as it may serve; never returns for a fenced one."""
+    told = ""
+    while True:
+        try:
+            return await asyncio.to_thread(open_core, home, Path(settings.vault))
+        except Fenced as error:
+            door.close(error)
+            announce.refuse(error)
+            announce("refusing", url=url)
+            await asyncio.Event().wait()
+        except (Unavailable, RefusedVault) as error:
+            door.close(error)
+            if error.what != told:
+                announce.refuse(error)
+                announce("refusing", url=url)
+                told = error.what
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,162 @@
+"""The state of a core: what it keeps, what is protected, and what losing it now would cost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stillhere.status.words import ago, count, moment, size, span, table
+
+
+@dataclass(frozen=True)
+class KindFigures:
+    """One kind over all accounts: shelves, those of them that are closed, and their records."""
+
+    kind: str
+    shelves: int
+    closed: int
+    records: int
+    held: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How the vault stands. Times in ms since 1970, or None when it never happened.
+
+    `behind` counts acknowledged changes that are not in the vault; `trouble` says why this core
+    may not serve or its vault cannot be read, and is empty otherwise. `unproven_shelves` counts
+    those that the last verification found wanting.
+    """
+
+    vault: str
+    ack: str
+    epoch: int
+    behind: int
+    trouble: str
+    last_change_at: int | None
+    last_compacted_at: int | None
+    tail_segments: int | None
+    tail_bytes: int | None
+    last_proven_at: int | None
+    proven_shelves: int
+    proven_records: int
+    unproven_shelves: int
+    same_disk: bool
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a loss now would cost, in seconds from the start of `stillhere recover`.
+
+    `measured_at` is when the rates behind it were measured, and `basis` on what.
+    """
+
+    first_contact_s: float
+    contacts_s: float
+    mirrored_s: float
+    whole_s: float
+    basis: str
+    measured_at: int
+
+
+@dataclass(frozen=True)
+class CoreStatus:
+    """Everything `status` tells. `loss` is None until rates have been measured."""
+
+    home: str
+    told_at: int
+    accounts: int
+    kinds: list[KindFigures]
+    protection: Protection
+    loss: Loss | None
+
+
+def lines(status: CoreStatus) -> Iterator[str]:
+    """The status for a person, about one screen."""
+    yield f"Core       {status.home}"
+    yield f"Vault      {status.protection.vault}"
+    yield f"Accounts   {status.accounts:,}"
+    yield ""
+    yield from _kinds(status.kinds)
+    yield ""
+    yield from _protection(status.protection, status.told_at)
+    yield ""
+    yield from _loss(status.loss)
+
+
+def warnings(p: Protection) -> list[tuple[str, str]]:
+    """What the operator should change: (warning, hint)."""
+    found = []
+    if p.same_disk:
+        found.append(
+            (
+                "vault and core are on the same file system: what destroys one destroys both",
+                "move the vault to another machine or at least another disk",
+            )
+        )
+    if p.last_proven_at is None:
+        found.append(
+            (
+                "this vault has never been proven",
+                "stillhere verify reads all of it and compares it with the core",
+            )
+        )
+    if p.unproven_shelves:
+        found.append(
+            (
+                f"{count(p.unproven_shelves, 'shelf', 'shelves')} could not be proven",
+                "stillhere verify says what is wrong with each",
+            )
+        )
+    return found
+
+
+def _kinds(kinds: list[KindFigures]) -> list[str]:
+    head = ("Kind", "Shelves", "Closed", "Records", "Held", "Size")
+    rows = [
+        (k.kind, f"{k.shelves:,}", f"{k.closed:,}", f"{k.records:,}", f"{k.held:,}", size(k.bytes))
+        for k in kinds
+    ]
+    return table([head, *rows], right=range(1, 6))
+
+
+def _protection(p: Protection, now: int) -> Iterator[str]:
+    if p.trouble:
+        yield f"Protected  not known: {p.trouble}"
+    elif p.behind:
+        yield f"Protected  all but the last {count(p.behind, 'change')}"
+    else:
+        yield "Protected  every acknowledged change is in the vault (0 behind)"
+    if p.last_change_at is not None:
+        yield f"           last change {ago(p.last_change_at, now)}"
+    if p.tail_segments is not None and p.tail_bytes is not None:
+        folded = "never" if p.last_compacted_at is None else ago(p.last_compacted_at, now)
+        yield f"Compacted  {folded}"
+        yield f"           waiting: {count(p.tail_segments, 'segment')}, {size(p.tail_bytes)}"
+    yield from _proven(p, now)
+
+
+def _proven(p: Protection, now: int) -> Iterator[str]:
+    if p.last_proven_at is None:
+        yield "Proven     never"
+        return
+    proven = count(p.proven_shelves - p.unproven_shelves, "shelf", "shelves")
+    yield f"Proven     {ago(p.last_proven_at, now)}"
+    yield f"           {proven} of {p.proven_shelves:,}, {count(p.proven_records, 'record')}"
+
+
+def _loss(loss: Loss | None) -> Iterator[str]:
+    if loss is None:
+        yield "A loss now would cost: not known; stillhere verify measures it"
+        return
+    yield "A loss now would cost, from the start of stillhere recover:"
+    yield from table(
+        [
+            ("  first contact", span(loss.first_contact_s), "the one who asks has contacts"),
+            ("  contacts", span(loss.contacts_s), "everybody has contacts"),
+            ("  mirrored", span(loss.mirrored_s), "the vault is no longer needed to read"),
+            ("  whole", span(loss.whole_s), "everybody has everything"),
+        ],
+        right=(1,),
+    )
+    yield f"  from {loss.basis},"
+    yield f"  measured {moment(loss.measured_at)}"

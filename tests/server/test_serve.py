@@ -1,0 +1,75 @@
+"""A core that serves, and one that may not: it listens all the same and answers 503."""
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.server.processes import ask, command, make_core, running
+
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.epochs import begin_epoch, make_epoch
+from stillhere.vault.kit import read_kit
+from stillhere.vault.opened import open_vault
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return make_core(tmp_path)
+
+
+def take_over(place: Path) -> None:
+    """What a recovery does to the core it replaces."""
+    kit = read_kit((place / "kit.txt").read_text())
+    vault = open_vault(Directory(place / "vault"), kit.root_public)
+    begin_epoch(vault, kit, make_epoch(kit, 2, b"c" * 16, b"s" * 32, b"j" * 32, {}))
+
+
+def test_it_serves_until_it_is_told_to_stop(home: Path) -> None:
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        serving = server.wait_for("serving")
+        assert serving["at_s"] > 0
+        assert ask(serving["url"] + "/.well-known/carddav", "PROPFIND")[0] in (301, 401)
+        assert ask(serving["url"] + "/dav/", "PROPFIND")[0] == 401
+        command("account", "add", "bo", "--device", "--home", home)
+        assert server.stop() == 0
+        assert server.said == []
+
+
+def test_two_servers_cannot_have_one_address(home: Path) -> None:
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        address = server.wait_for("serving")["url"].removeprefix("http://")
+        with running("serve", "--home", home, "--listen", address) as second:
+            assert second.popen.wait(30) == 2
+
+
+def test_a_core_that_was_taken_over_answers_503_to_everything(home: Path, tmp_path: Path) -> None:
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        url = server.wait_for("serving")["url"]
+        take_over(tmp_path)
+        until = time.monotonic() + 15
+        while ask(url + "/dav/", "PROPFIND")[0] != 503:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        for method in ("GET", "PROPFIND", "OPTIONS", "DELETE"):
+            status, headers = ask(url + "/dav/addressbooks/ana/contacts/", method)
+            assert (status, headers["retry-after"]) == (503, "3600")
+
+
+def test_a_core_that_was_taken_over_before_never_opens(home: Path, tmp_path: Path) -> None:
+    take_over(tmp_path)
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        url = server.wait_for("refusing")["url"]
+        status, headers = ask(url + "/dav/", "PROPFIND")
+        assert (status, headers["content-type"]) == (503, "application/problem+json")
+        server.stop()
+        assert "sealed" in server.said[0]
+
+
+def test_a_vault_that_comes_back_opens_the_door(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "vault").rename(tmp_path / "unplugged")
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        url = server.wait_for("refusing")["url"]
+        assert ask(url + "/dav/", "PROPFIND")[0] == 503
+        (tmp_path / "unplugged").rename(tmp_path / "vault")
+        server.wait_for("serving")
+        assert ask(url + "/dav/", "PROPFIND")[0] == 401

@@ -1,0 +1,84 @@
+"""The status page says what is protected and what a loss would cost, and warns."""
+
+import dataclasses
+
+from stillhere.status.core import (
+    CoreStatus,
+    KindFigures,
+    Loss,
+    Protection,
+    lines,
+    warnings,
+)
+
+NOW = 1_772_448_005_123
+PROTECTED = Protection(
+    vault="/vault",
+    ack="vault",
+    epoch=2,
+    behind=0,
+    trouble="",
+    last_change_at=NOW - 60_000,
+    last_compacted_at=None,
+    last_proven_at=NOW - 3_600_000,
+    tail_segments=12,
+    tail_bytes=40_000,
+    proven_shelves=4,
+    proven_records=304,
+    unproven_shelves=0,
+    same_disk=False,
+)
+STATUS = CoreStatus(
+    home="/home",
+    told_at=NOW,
+    accounts=2,
+    kinds=[KindFigures("account", 2, 0, 4, 0, 800), KindFigures("contacts", 2, 1, 300, 3, 90_000)],
+    protection=PROTECTED,
+    loss=Loss(0.4, 1.2, 2.5, 3.0, "this vault and this machine", NOW - 3_600_000),
+)
+
+
+def text(status: CoreStatus) -> str:
+    return "\n".join(lines(status))
+
+
+def changed(**facts: object) -> CoreStatus:
+    protection = dataclasses.replace(PROTECTED, **facts)  # type: ignore[arg-type]
+    return dataclasses.replace(STATUS, protection=protection)
+
+
+def test_a_protected_core() -> None:
+    told = text(STATUS)
+    assert "every acknowledged change is in the vault (0 behind)" in told
+    assert "contacts        2       1      300     3    87.9 KB" in told
+    assert "first contact  0.4 s" in told
+    assert warnings(PROTECTED) == []
+
+
+def test_what_is_behind_is_counted() -> None:
+    assert "all but the last 3 changes" in text(changed(behind=3))
+
+
+def test_a_vault_that_cannot_be_read_is_not_called_protection() -> None:
+    told = text(changed(trouble="the vault can't be read", tail_segments=None))
+    assert "not known: the vault can't be read" in told
+    assert "every acknowledged change" not in told
+
+
+def test_what_is_not_known_is_not_guessed() -> None:
+    told = text(dataclasses.replace(changed(last_proven_at=None), loss=None))
+    assert "Proven     never" in told
+    assert "not known; stillhere verify measures it" in told
+
+
+def test_what_was_not_proven_is_told() -> None:
+    told = text(changed(unproven_shelves=1))
+    assert "3 shelves of 4, 304 records" in told
+    warned = warnings(changed(unproven_shelves=1).protection)
+    assert warned[0][0] == "1 shelf could not be proven"
+
+
+def test_shared_fate_is_warned_of_every_time() -> None:
+    shared = dataclasses.replace(PROTECTED, same_disk=True, last_proven_at=None)
+    assert [hint != "" for _, hint in warnings(shared)] == [True, True]
+    assert "same file system" in warnings(shared)[0][0]
