@@ -1,0 +1,191 @@
+"""The figures of a day, and the page that shows them to somebody new."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+Row = tuple[str, str, str]
+"""What, how much, and what that means."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a day came to. Counts are records unless said otherwise; `_s` seconds, `_ms`
+    milliseconds; None where nothing was measured."""
+
+    service: str
+    accounts: int
+    records: int
+    """Records that must be there at the end: their last acknowledged change left them present."""
+    acknowledged: int
+    """Changes that the server acknowledged, all day."""
+    acknowledged_before_loss: int
+    recovered: int
+    """Records found as acknowledged, byte for byte (as far as the service promises that)."""
+    missing: int
+    wrong: int
+    phantom: int
+    resent: int
+    """Changes that waited on phones through the outage."""
+    discarded: int
+    """Changes that phones threw away because the server refused them (412)."""
+    phone_deletions: int
+    phone_overwrites: int
+    phone_downloads: int
+    """Cards that phones fetched again although they had them."""
+    phone_refusals: int
+    resyncs: int
+    phones_back: int
+    first_contact_s: float | None
+    knocks: int
+    """Phones whose first request after the loss met a shelf that was still closed."""
+    knock_p50_ms: float | None
+    knock_p99_ms: float | None
+    waits: int
+    """Answers 'ask again later' that phones got."""
+    serving_s: float | None
+    contacts_s: float | None
+    mirrored_s: float | None
+    whole_s: float | None
+    complete: int | None
+    incomplete: int | None
+    seconds: float
+    """The whole day, in real seconds."""
+    place: str | None = None
+    """Where its files are, when they were kept."""
+
+    @property
+    def ok(self) -> bool:
+        """True only if nothing acknowledged is missing or wrong and no phone lost anything."""
+        on_server = (self.missing, self.wrong, self.phantom)
+        on_phones = (self.phone_deletions, self.phone_overwrites, self.discarded)
+        return not any(on_server + on_phones) and self.phones_back == self.accounts
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures for scripts."""
+        figures = {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+        verdicts = {"complete": figures.pop("complete"), "incomplete": figures.pop("incomplete")}
+        return figures | {"verdicts": verdicts, "ok": self.ok}
+
+    def page(self) -> RenderableType:
+        """Return the page for people."""
+        from rich.console import Group
+        from rich.panel import Panel
+        from rich.text import Text
+
+        style = "green" if self.ok else "red"
+        parts: list[RenderableType] = [
+            Text(),
+            _table("What was kept", self._kept()),
+            Text(),
+            _table("What the phones noticed", self._noticed()),
+            Text(),
+            _table("How long it took", self._times()),
+            Text(),
+            Panel(Text(self.verdict()), border_style=style, expand=False),
+        ]
+        if self.place is not None:
+            parts.append(Text(f"Its files are in {self.place}"))
+        return Group(*parts)
+
+    def verdict(self) -> str:
+        """Return the day in a sentence or two."""
+        if self.ok:
+            return (
+                f"The core of {self.service} was destroyed, and nothing that it had acknowledged "
+                f"is lost.\nAll {self.phones_back:,} phones are back, and none had to give up "
+                "anything."
+            )
+        losses = {
+            "acknowledged contacts that are gone from the server": self.missing,
+            "contacts that are there in a state their owners had changed": self.wrong,
+            "contacts that are there though nobody ever sent them": self.phantom,
+            "contacts deleted from the phones themselves": self.phone_deletions,
+            "contacts on phones put back to an older state": self.phone_overwrites,
+            "edits made during the outage and thrown away": self.discarded,
+            "phones that are not back": self.accounts - self.phones_back,
+        }
+        lines = [f"{what}: {count:,}" for what, count in losses.items() if count]
+        return f"The core of {self.service} was destroyed, and people lost data:\n  " + "\n  ".join(
+            lines
+        )
+
+    def _kept(self) -> list[Row]:
+        before = f"{self.acknowledged_before_loss:,} before the core was destroyed"
+        return [
+            ("Changes acknowledged", f"{self.acknowledged:,}", before),
+            ("Contacts that must be there", f"{self.records:,}", "each was compared"),
+            ("… that are there, as sent", f"{self.recovered:,}", ""),
+            ("… missing", f"{self.missing:,}", ""),
+            ("… wrong", f"{self.wrong:,}", "other content, or deleted and back"),
+            ("Contacts nobody sent", f"{self.phantom:,}", ""),
+            self._verdicts(),
+        ]
+
+    def _verdicts(self) -> Row:
+        if self.complete is None:
+            return ("Shelves proven complete", "none", f"{self.service} can't know what is lost")
+        listed = f"two a person; {self.incomplete or 0:,} more with a loss list"
+        return ("Shelves proven complete", f"{self.complete:,}", listed)
+
+    def _noticed(self) -> list[Row]:
+        waited = f"through the outage; {self.discarded:,} of them lost"
+        return [
+            ("Phones back", f"{self.phones_back:,}", f"of {self.accounts:,}"),
+            ("Contacts deleted from phones", f"{self.phone_deletions:,}", "unasked"),
+            ("Contacts put back on phones", f"{self.phone_overwrites:,}", "to an older state"),
+            ("Changes that waited", f"{self.resent:,}", waited),
+            ("Phones that listed all anew", f"{self.resyncs:,}", "the others just went on"),
+            ("Contacts fetched again", f"{self.phone_downloads:,}", "that the phone had already"),
+        ]
+
+    def _times(self) -> list[Row]:
+        asked = f"median of {self.knocks:,} that met a closed shelf"
+        return [
+            (
+                "First contact",
+                _seconds(self.first_contact_s),
+                "blank machine to phone with contacts",
+            ),
+            ("A phone that asks", _ms(self.knock_p50_ms), asked if self.knocks else ""),
+            ("… 99 of 100 within", _ms(self.knock_p99_ms), ""),
+            ("Contacts", _seconds(self.contacts_s), "until everybody's are back"),
+            ("Mirrored", _seconds(self.mirrored_s), "until the vault isn't needed to read"),
+            ("Whole", _seconds(self.whole_s), "until everything is back and proven"),
+            ("The demo itself", _seconds(self.seconds), ""),
+        ]
+
+
+def _table(title: str, rows: list[Row]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        show_header=False,
+        pad_edge=False,
+    )
+    table.add_column(min_width=30)
+    table.add_column(justify="right", min_width=8, style="bold")
+    table.add_column(style="dim")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} s"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} ms"
