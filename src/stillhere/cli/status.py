@@ -12,7 +12,11 @@ def run(home: Home = None, as_json: Json = False) -> None:
 
     status = read_status(home)
     warnings = core.warnings(status.protection)
-    told = plain(status) | {"warnings": [text for text, _ in warnings]}
+    told = plain(status) | {
+        "shelves": sum(kind.shelves for kind in status.kinds),
+        "records": sum(kind.records for kind in status.kinds),
+        "warnings": [text for text, _ in warnings],
+    }
     answer(told, core.lines(status), as_json=as_json)
     if not as_json:
         for text, hint in warnings:

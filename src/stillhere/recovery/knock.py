@@ -23,7 +23,6 @@ class Knocks:
         self._keys = keys
         self._store = store
         self.names_proven = False
-        self.served = 0
 
     def find(self, folded: str) -> bytes | None:
         """The account of a name. Raises Closed while "nobody's" is not proven."""
@@ -38,22 +37,20 @@ class Knocks:
     def open(self, account: bytes, kind: str) -> None:
         """Recover one shelf; its account's own shelf first. Raises Closed."""
         try:
-            if kind != ACCOUNT:
-                self._open_one(account, ACCOUNT)
-            self._open_one(account, kind)
+            proven = [
+                prove_shelf(self._anchor, self._keys, self._store, account, wanted)
+                for wanted in dict.fromkeys((ACCOUNT, kind))
+                if not self._in_rows(account, wanted)
+            ]
         except BackendError as error:
             raise _not_now(error.what) from error
+        install(self._store, proven, urgent=True).result()
 
-    def _open_one(self, account: bytes, kind: str) -> None:
-        row = (
-            self._store.core.reader()
-            .execute("SELECT 1 FROM shelves WHERE account = ? AND kind = ?", (account, kind))
-            .fetchone()
+    def _in_rows(self, account: bytes, kind: str) -> bool:
+        row = self._store.core.reader().execute(
+            "SELECT 1 FROM shelves WHERE account = ? AND kind = ?", (account, kind)
         )
-        if row is None:
-            proven = prove_shelf(self._anchor, self._keys, self._store, account, kind)
-            install(self._store, [proven], urgent=True).result()
-            self.served += 1
+        return row.fetchone() is not None
 
 
 def _not_now(cause: str) -> Closed:

@@ -30,6 +30,7 @@ from stillhere.vault.tail import Tail
 
 FEW_BYTES = 16 << 20  # a vault of less than this is proven without further processes
 PIECE = 4 << 20
+NICE = 10  # below the process that answers people
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def mirror(
     folder: Path,
     keys: KitKeys,
     tick: Callable[[Mirrored], None],
+    give_way: Callable[[], None],
 ) -> frozenset[tuple[bytes, str]]:
     """Bring every bucket near; returns the shelves whose chunks are not all proven."""
     tasks = [
@@ -126,6 +128,7 @@ def mirror(
     ]
     damaged: set[tuple[bytes, str]] = set()
     for done in _run(tasks, anchor):
+        give_way()
         keys.learn(done.keys)
         damaged |= {(account, done.kind) for account in done.damaged}
         tick(done)
@@ -145,7 +148,9 @@ def _run(tasks: Sequence[Task], anchor: Anchor) -> Iterator[Mirrored]:
     from multiprocessing import get_context
 
     processes = max(1, len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=os.nice, initargs=(NICE,)
+    ) as pool:
         yield from pool.map(mirror_bucket, tasks)
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ from stillhere.vault.opened import Vault
 
 STAGES = (ACCOUNT, "contacts")
 MIRROR_FOLDER = "mirror"
+SWITCH_S = 0.0005  # the bulk holds the interpreter no longer than this when somebody waits
 
 Announce = Callable[..., None]
 
@@ -83,6 +85,7 @@ class Recovery:
         self._keys = KitKeys(checked)
         self._knocks = Knocks(checked, self.anchor, self._keys, working.store)
         working.store.gate.opener = self._knocks
+        sys.setswitchinterval(SWITCH_S)
         return working
 
     def run(self) -> None:
@@ -108,7 +111,13 @@ class Recovery:
         folder = self._home / MIRROR_FOLDER
         kinds = [stage.kind for stage in self.stages]
         untrusted = mirror(
-            self._checked, self.anchor, kinds, folder, self._keys, self.mirrored.append
+            self._checked,
+            self.anchor,
+            kinds,
+            folder,
+            self._keys,
+            self.mirrored.append,
+            self.working.store.gate.give_way,
         )
         vault = self._checked.vault
         self.anchor.vault = Vault(
@@ -175,6 +184,7 @@ class Recovery:
         working.identity = identity
         working.core.checkpoint()
         working.store.gate.opener = None
+        sys.setswitchinterval(0.005)
         shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)
         tally = tally_verdicts(working.core)
         self._announce(

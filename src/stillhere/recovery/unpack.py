@@ -72,6 +72,7 @@ def _proofs(
     for account in accounts:
         if account not in in_rows:
             trusted = (account, kind) not in untrusted
+            store.gate.give_way()
             yield _prove_patiently(anchor, keys, store, account, kind, trusted)
 
 

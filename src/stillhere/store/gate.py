@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
@@ -17,6 +18,7 @@ from stillhere.errors import Closed, NotFound, StillhereError
 from stillhere.store.shelf import ShelfRow, find_shelf
 
 KNOCK_S = 5.0  # how long a request waits for its knock
+GIVE_WAY_S = 0.02  # how long the bulk stands back for knocks before it takes its next step
 RETRY_S = 10
 
 T = TypeVar("T")
@@ -81,6 +83,12 @@ class Gate:
             return None
         future = self._threads().submit(opener.find, folded)
         return await _wait(asyncio.wrap_future(future))
+
+    def give_way(self) -> None:
+        """Stand back while somebody knocks; the bulk calls this between its steps."""
+        until = time.monotonic() + GIVE_WAY_S
+        while self._knocks and time.monotonic() < until:
+            time.sleep(0.001)
 
     async def _knock(self, account: bytes, kind: str) -> None:
         opener = self.opener
