@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-# ruff: noqa: D102, D103, PYI024, T201 (a command in one file: names say it, and it prints)
+# ruff: noqa: D102, D103, T201 (a command in one file: names say it, and it prints)
 """Reads a vault with its recovery kit and nothing of Stillhere: the kit's last resort.
 
-    python read_vault.py VAULT KIT list
-    python read_vault.py VAULT KIT show ACCOUNT KIND
-    python read_vault.py VAULT KIT extract ACCOUNT KIND DIR
+    python tools/read_vault.py VAULT KIT list
+    python tools/read_vault.py VAULT KIT show ACCOUNT KIND
+    python tools/read_vault.py VAULT KIT extract ACCOUNT KIND DIR
 
 Written from docs/format.md, whose words it uses; it never writes to the vault.
 ACCOUNT is an id or a name as ``list`` shows them, KIND is account or contacts.
@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from functools import partial, reduce
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
 from zlib import crc32
 
 import zstandard
@@ -36,22 +35,19 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import DecodeError, Raw, msgpack
 
-PRESENT, DELETED, HELD = range(3)
-PUT, DELETE = range(2)
+PRESENT, DELETED, HELD = range(3)  # states; the operations put and delete have the same numbers
 ROSTER, BODIES = 1, 2
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 BROKEN = (OSError, DecodeError, InvalidTag, InvalidSignature, zstandard.ZstdError, ValueError)
 BROKEN += (LookupError, TypeError, struct.error)  # what damaged bytes lead to
 mac = partial(hmac.digest, digest="sha256")
 decompress = partial(zstandard.ZstdDecompressor().decompress, max_output_size=512 << 20)
-
-Kit = namedtuple("Kit", "vault root private")
 Row = namedtuple("Row", "owner first last segment offset entries bodies changes")
-Source = namedtuple("Source", "path start epoch writer rows")
+Source = namedtuple("Source", "parts epoch writer rows")
 Item = namedtuple("Item", "collection href seq state uid component type size digest modified body")
 
 
-def read_kit(text: str) -> Kit:
+def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519PrivateKey]:
     lines = re.findall(r"^\s*(vault|key)\s*:\s*(.+?)\s*$", text, re.M | re.I)
     said = {name.lower(): re.sub(r"[\s-]", "", value).upper() for name, value in lines}
     raw = b32decode(said.get("key", "") + "=" * (-len(said.get("key", "")) % 8))
@@ -59,25 +55,23 @@ def read_kit(text: str) -> Kit:
     if check != sha256(b"stillhere kit check" + vault + seed).digest()[:5]:
         raise ValueError("this is no recovery kit, or there is a mistake in it")
     key = mac(b"stillhere kit 1", seed)
-    root, x25519 = mac(key, b"root\x01"), mac(key, b"x25519\x01")
-    half = mac(key, b"mlkem\x01")
-    private = hpke.MLKEM768X25519PrivateKey(
-        MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02")),
-        X25519PrivateKey.from_private_bytes(x25519),
-    )
-    return Kit(vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private)
+    root, x25519, half = (mac(key, info + b"\x01") for info in (b"root", b"x25519", b"mlkem"))
+    mlkem = MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02"))
+    private = hpke.MLKEM768X25519PrivateKey(mlkem, X25519PrivateKey.from_private_bytes(x25519))
+    return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
 
 
 class Vault:
     """A vault and its kit: epochs, the newest root manifest, and the journal after its cut."""
 
-    def __init__(self, folder: Path, kit: Kit) -> None:
-        self.folder, self.kit, self.keys = folder, kit, {0: kit.root}
-        self.journal_keys, self.ends, self.sources, self.troubles = {}, {}, [], []
+    def __init__(self, folder: Path, kit: str) -> None:
+        self.id, root, self.private = read_kit(kit)
+        self.folder, self.keys, self.journal_keys = folder, {0: root}, {}
+        self.ends, self.sources, self.troubles = {}, [], []
         said = json.loads((folder / "format.json").read_bytes())
         form, whose, self.bits = said["stillhere"], said["vault"], said["bucket_bits"]
-        if form > 1 or whose != kit.vault.hex():
-            raise ValueError(f"this is format {form} of vault {whose}; the kit has format 1")
+        if form > 1 or whose != self.id.hex():
+            raise ValueError(f"vault {whose} of format {form}; the kit is of {self.id.hex()}")
         self._read_epochs()
         self.cut, self.buckets = self._read_root()
         for epoch in range(min(self.cut, default=1), max(self.journal_keys) + 1):
@@ -94,14 +88,14 @@ class Vault:
             with suppress(*BROKEN):
                 data = (self.folder / copy).read_bytes()
                 epoch, body, signature = msgpack.decode(data[8:])
-                statement = b"stillhere signed\0" + self.kit.vault + signed_for.encode() + b"\0"
+                statement = b"stillhere signed\0" + self.id + signed_for.encode() + b"\0"
                 self.keys[epoch].verify(signature, statement + body)
                 if by in (None, epoch) and digest in (b"", sha256(data).digest()):
                     return body
         raise ValueError(f"{name} is missing or broken, and so is its twin if it has one")
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
-        return SUITE.decrypt(wrapped, self.kit.private, info=info)
+        return SUITE.decrypt(wrapped, self.private, info=info)
 
     def _read_epochs(self) -> None:
         newest = max((int(name) for name in self.names("epochs")), default=1)
@@ -116,8 +110,7 @@ class Vault:
     def _read_root(self) -> tuple[dict, dict]:
         for name in sorted({n[:8] for n in self.names("manifest/root")}, reverse=True):
             try:
-                root = msgpack.decode(self.signed(f"manifest/root/{name}"))
-                return root[3], root[4]
+                return msgpack.decode(self.signed(f"manifest/root/{name}"))[3:5]
             except BROKEN as error:
                 self.troubles.append(f"{error}; an older one is used")
         return {}, {}
@@ -146,7 +139,7 @@ class Vault:
         self.troubles += [f"segments {first} to {last} {where}" for first, last in lost]
 
     def _read_source(self, name: str, epoch: int, writer: int, first: int, last: int) -> Source:
-        data, path = (self.folder / name).read_bytes(), self.folder / name
+        data = (self.folder / name).read_bytes()
         front, back = int.from_bytes(data[8:12], "big"), int.from_bytes(data[-12:-8], "big")
         at_front = data[12 : 12 + front], data[12 + front : 44 + front]
         at_back = data[max(len(data) - 44 - back, 0) : -44], data[-44:-12]
@@ -155,13 +148,8 @@ class Vault:
                 fields = msgpack.decode(header)
                 if fields[:4] == [epoch, writer, first, last]:
                     rows = [Row(*row) for row in struct.iter_unpack(">28sQQIIIII", fields[6])]
-                    return Source(path, 44 + len(header), epoch, writer, rows)
+                    return Source(data[44 + len(header) :], epoch, writer, rows)
         raise ValueError(f"{name} is broken")
-
-    def accounts(self) -> list[bytes]:
-        folders = [name for name in self.names("keys") if len(name) == 2]
-        keys = {name[:32] for folder in folders for name in self.names(f"keys/{folder}")}
-        return [bytes.fromhex(name) for name in sorted(keys)]
 
 
 class Shelf:
@@ -171,20 +159,18 @@ class Shelf:
         self.vault, self.owner = vault, account + kind.encode().ljust(12, b"\0")
         self.items, self.last, self.chain, self.problems = {}, 0, bytes(32), []
         self.account, self.kind, self.key = account, kind, b""
-        for read in (self._open_key, self._read_levels, self._follow_chain):
+        for read in (self._read_levels, self._follow_chain):
             try:
                 read()
             except BROKEN as error:
                 self.problems.append(str(error) or "a sealed piece does not open")
 
-    def _open_key(self) -> None:
+    def _read_levels(self) -> None:
         wrapped = self.vault.signed(f"keys/{self.account[:1].hex()}/{self.account.hex()}")
         self.key = self.vault.unwrap(wrapped, b"stillhere data key " + self.account)
-
-    def _read_levels(self) -> None:
         bucket = int.from_bytes(self.account[:4], "big") >> (32 - self.vault.bits)
         number, digest = self.vault.buckets.get(self.kind, {}).get(bucket, (0, b""))
-        if number:
+        if number:  # else everything is in the journal
             name = f"manifest/{self.kind}/{bucket:04x}/{number:08d}"
             manifest = msgpack.decode(decompress(self.vault.signed(name, digest=digest)))
             for account, base, delta, _, _, problems in manifest[4]:
@@ -195,9 +181,8 @@ class Shelf:
 
     def _lay(self, item: Item) -> None:
         """Put a newer row over an older one; without the body of its digest it is held."""
-        if item.state == PRESENT and (
-            item.body is None or sha256(item.body).digest() != item.digest
-        ):
+        proven = item.body is not None and sha256(item.body).digest() == item.digest
+        if item.state == PRESENT and not proven:
             item = item._replace(state=HELD, body=None)
         self.items[item.collection, item.href] = item
 
@@ -234,9 +219,8 @@ class Shelf:
     def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
         numbers = struct.pack(">III", source.epoch, source.writer, row.segment)
         place = self.owner + struct.pack(">QQ", row.first, row.last)
-        with open(source.path, "rb") as file:
-            file.seek(source.start + row.offset + (row.entries if which == b"B" else 0))
-            sealed = file.read(row.bodies if which == b"B" else row.entries)
+        sealed = source.parts[row.offset : row.offset + row.entries + row.bodies]
+        sealed = sealed[row.entries :] if which == b"B" else sealed[: row.entries]
         return self._unseal(sealed, b"STHJRNL1" + numbers + place + which)
 
     def _follow_chain(self) -> None:
@@ -244,9 +228,12 @@ class Shelf:
         for source in self.vault.sources:
             for row in source.rows:
                 if row.owner == self.owner and row.last > self.last:
-                    before, entries = msgpack.decode(
-                        self._open_part(source, row, b"E"), type=tuple[bytes, list[Raw]]
-                    )
+                    try:
+                        plain = self._open_part(source, row, b"E")
+                    except BROKEN:
+                        self.problems.append(f"changes {row.first} to {row.last} do not open")
+                        continue
+                    before, entries = msgpack.decode(plain, type=tuple[bytes, list[Raw]])
                     waiting[before].append((source, row, entries))
         key = mac(self.key, b"chain " + self.kind.encode() + b"\x01")
         while rivals := waiting.pop(self.chain, None):
@@ -264,10 +251,9 @@ class Shelf:
         with suppress(*BROKEN):
             bodies = msgpack.decode(self._open_part(source, row, b"B"))
         for entry, body in zip(map(msgpack.decode, entries), bodies, strict=True):
-            seq, time, _, op, collection, href, uid, component, media_type, size, digest = entry
-            if op in (PUT, DELETE):
-                about = (uid, component, media_type, size, digest, time, body)
-                self._lay(Item(collection, href, seq, DELETED if op else PRESENT, *about))
+            seq, time, _, op, collection, href, *about = entry
+            if op in (PRESENT, DELETED):
+                self._lay(Item(collection, href, seq, op, *about, time, body))
 
 
 def show(shelf: Shelf) -> None:
@@ -279,24 +265,36 @@ def show(shelf: Shelf) -> None:
 
 def extract(shelf: Shelf, folder: Path) -> None:
     for item in (item for item in shelf.items.values() if item.state == PRESENT):
-        names = (quote(name, " @()") for name in (item.collection or "collections", item.href))
-        path = folder.joinpath(*(n.replace(".", "%2E", n[0] == ".")[:240] for n in names))
+        names = (item.collection or "collections", item.href)
+        safe = (re.sub(r"[/\\%\x00-\x1f]|^\.", lambda c: f"%{ord(c[0]):02X}", n) for n in names)
+        path = folder.joinpath(*safe)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "xb") as file:
+        with path.open("xb") as file:
             file.write(item.body)
 
 
 def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
-    vault, found = Vault(Path(place), read_kit(Path(kit).read_text("utf-8"))), False
-    troubles = list(vault.troubles)
-    for account in vault.accounts():
+    vault, seen = Vault(Path(place), Path(kit).read_text("utf-8")), []
+    keys = {name[:32] for n in vault.names("keys") for name in vault.names(f"keys/{n}")}
+    for account in map(bytes.fromhex, sorted(keys)):
         shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
         profile = shelves[0].items.get(("credentials", "profile"))
         name = msgpack.decode(profile.body)["name"] if profile and profile.body else "?"
-        for shelf in shelves:
-            if command == "list" or (who in (name, account.hex()) and kind == shelf.kind):
-                states, found = [item.state for item in shelf.items.values()], True
-                counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
-                print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
-                troubles += shelf.problems + ["held"] * states.count(HELD)
-                {"list": print, "show": show, "extract": extract}
+        wanted = kind if who in (name, account.hex()) else ""
+        for shelf in (s for s in shelves if command == "list" or s.kind == wanted):
+            states = [item.state for item in shelf.items.values()]
+            counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
+            print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
+            seen.append(not shelf.problems and HELD not in states)
+            if command != "list":
+                extract(shelf, Path(to)) if to else show(shelf)
+    sys.stderr.writelines(f"{trouble}\n" for trouble in vault.troubles)
+    return 2 if not seen else 0 if all(seen) and not vault.troubles else 1
+
+
+if __name__ == "__main__":
+    try:
+        code = main(*sys.argv[1:]) if len(sys.argv) in (4, 6, 7) else print(__doc__) or 2
+    except BROKEN as error:
+        code = print(f"error: {error}", file=sys.stderr) or 2
+    sys.exit(code)

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 from tests.server.processes import ask, command, make_core, running
 
-from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import begin_epoch, make_epoch
+from stillhere.recovery.recovery import Recovery
 from stillhere.vault.kit import read_kit
-from stillhere.vault.opened import open_vault
 
 
 @pytest.fixture
@@ -18,10 +16,9 @@ def home(tmp_path: Path) -> Path:
 
 
 def take_over(place: Path) -> None:
-    """What a recovery does to the core it replaces."""
+    """Begins a recovery, which seals the core that it replaces."""
     kit = read_kit((place / "kit.txt").read_text())
-    vault = open_vault(Directory(place / "vault"), kit.root_public)
-    begin_epoch(vault, kit, make_epoch(kit, 2, b"c" * 16, b"s" * 32, b"j" * 32, {}))
+    Recovery(place / "taker", place / "vault", kit, lambda *_, **__: None).begin().close()
 
 
 def test_it_serves_until_it_is_told_to_stop(home: Path) -> None:
