@@ -23,7 +23,8 @@ def run(
     """
     from stillhere.recovery.accept import accept
     from stillhere.server.core import opened
-    from stillhere.server.people import closed_kinds, find
+    from stillhere.server.people import closed_kinds, count_records, find
+    from stillhere.status.words import count
 
     with opened(home) as core:
         found = find(core.working.core, account)
@@ -32,5 +33,7 @@ def run(
             raise BadInput(f"nothing of {account} is closed", safe="nothing was changed")
         for each in kinds:
             accept(core.working, found, each)
-    lines = [f"{each} of {account} is open, with what could be proven" for each in kinds]
-    answer({"account": found, "name": account, "accepted": kinds}, lines, as_json=as_json)
+        records = {each: count_records(core.store, found, each) for each in kinds}
+    lines = [f"{each} of {account} is open with {count(n, 'record')}" for each, n in records.items()]
+    told = {"account": found, "name": account, "accepted": kinds, "records": records}
+    answer(told, lines, as_json=as_json)

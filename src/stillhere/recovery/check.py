@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import JOURNAL_KEY, Epoch, read_epochs, sealed_ends
+from stillhere.vault.epochs import (
+    JOURNAL_KEY,
+    Epoch,
+    read_epochs,
+    read_writers,
+    sealed_ends,
+)
 from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, open_vault
+from stillhere.vault.tail import list_journal
 
 SAMPLES = 5
 
@@ -48,7 +56,7 @@ def check(place: Path, kit: Kit) -> Checked:
         raise WrongKit("this kit is of another vault", safe="nothing was changed in the vault")
     try:
         epochs = read_epochs(vault)
-        _check_halves(vault)
+        _check_halves(vault, epochs)
         service = read_service_keys(vault, kit)
         journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
         _check_samples(vault, kit)
@@ -59,16 +67,34 @@ def check(place: Path, kit: Kit) -> Checked:
     return Checked(vault, kit, epochs, service, journal_keys)
 
 
-def _check_halves(vault: Vault) -> None:
+def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
     there = set(vault.backend.names(""))
+    root = read_root(vault)
     needed = {"epochs", "keys"}
-    if "manifest" in there:
-        needed |= {"ledger"} if read_root(vault).buckets else set()
-    elif "names" in there:
-        needed |= {"journal"}
+    needed |= {"ledger"} if root.buckets else set()
+    needed |= {"journal"} if "names" in there and not root.buckets else set()
     missing = sorted(needed - there)
     if missing:
         raise _half(vault, f"it has no {', no '.join(missing)}")
+    if root.number < epochs[-1].roots:
+        raise _half(vault, f"root manifest {epochs[-1].roots} was written, and is not there")
+    if root.number == 0 and "ledger" in there:
+        _check_whole_journal(vault, epochs)
+
+
+def _check_whole_journal(vault: Vault, epochs: Sequence[Epoch]) -> None:
+    """A ledger without a root manifest is a first compaction that was cut short: then the
+    journal is there from its first segment on."""
+    found = False
+    for epoch in epochs:
+        for writer in range(len(read_writers(vault, epoch.number))):
+            listing = list_journal(vault, epoch.number, writer)
+            found = found or bool(listing.spans)
+            if listing.gaps and listing.gaps[0][0] == 1:
+                found = False
+                break
+    if not found:
+        raise _half(vault, "it has a ledger, and neither a root manifest nor the journal before")
 
 
 def _check_samples(vault: Vault, kit: Kit) -> None:

@@ -44,6 +44,8 @@ class Knocks:
             ]
         except BackendError as error:
             raise _not_now(error.what) from error
+        if any(not shelf.image.exists for shelf in proven):
+            raise _not_now("nothing of this shelf was found yet")
         install(self._store, proven, urgent=True).result()
 
     def _in_rows(self, account: bytes, kind: str) -> bool:

@@ -75,8 +75,8 @@ class Recovery:
         is in use, Fenced when another recovery was first."""
         checked = self._checked = check(self._place, self._kit)
         core, identity = open_home(self._home, checked, self._place)
-        fenced = seal(checked, identity)
-        self._announce("sealed", epoch=identity.epoch, old_core_fenced=fenced)
+        self._fenced = seal(checked, identity)
+        self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
         keys = identity.journal_keys
         ends = checked.ends
         self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
@@ -155,6 +155,8 @@ class Recovery:
     def _with_shelf(self, kind: str, accounts: Sequence[bytes]) -> list[bytes]:
         """The accounts that have, or must be feared to have, a shelf of this kind, by bucket."""
         known = set(self.anchor.accounts(kind))
+        if kind != ACCOUNT:
+            known |= self.working.store.core.shelves_of(ACCOUNT)
         if self.anchor.broken or any(gap.touched is None for gap in self.anchor.tail.gaps):
             known |= set(accounts)
         return sorted(known)
@@ -179,10 +181,12 @@ class Recovery:
 
     def _finish(self) -> None:
         working = self.working
-        identity = msgspec.structs.replace(working.identity, recovering=False)
-        working.store.install(lambda sql: working.core.keep_identity(identity, sql)).result()
-        working.identity = identity
-        working.core.checkpoint()
+        if self._fenced:  # else the same recovery is begun again when the vault can be written
+            identity = msgspec.structs.replace(working.identity, recovering=False)
+            working.store.install(
+                lambda sql: working.core.keep_identity(identity, sql), durable=True
+            ).result()
+            working.identity = identity
         working.store.gate.opener = None
         sys.setswitchinterval(0.005)
         shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -79,11 +80,10 @@ def build_bucket(
     kind: str,
     bucket: int,
     touched: Sequence[bytes],
-    accept: frozenset[tuple[bytes, str]],
+    anew: frozenset[tuple[bytes, str]],
 ) -> Built:
-    """Fold the touched shelves of a bucket and write its next manifest.
-
-    Raises Damaged, BackendError."""
+    """Fold the touched shelves of a bucket and write its next manifest; those ``anew`` get a
+    new base. Raises Damaged, BackendError."""
     old = anchor.manifest(kind, bucket)
     if old is None and (kind, bucket) in anchor.broken:
         raise Damaged(
@@ -102,14 +102,14 @@ def build_bucket(
             unproven.append(account)  # without its key it stays as it is
             continue
         source = anchor.source(account, kind)
-        image = load_image(source, data_key)
+        image = found = load_image(source, data_key)
         if image.problems or image.missing:
-            image = mend_from_core(working.store, image)
-        accepted = (account, kind) in accept
-        if image.problems and not accepted:
+            image = mend_from_core(working.store, found)
+        rebase = image is not found or (account, kind) in anew
+        if image.problems:
             unproven.append(account)
         entries[account] = _write_shelf(
-            image, source.entry, old, data_key, packs, numbering, rebase=accepted
+            image, source.entry, old, data_key, packs, numbering, rebase=rebase
         )
     if old is not None:
         rest = [entry for entry in old.shelves if entry.account not in entries]
@@ -153,8 +153,7 @@ def _write_shelf(
     history = [numbering.span(old.place(s)) for s in entry.history] if entry and old else []
     if image.replaced or image.notes:
         history.append(_write_history(image, data_key, packs, numbering))
-    problems = [] if rebase else list(image.problems)
-    return ShelfEntry(image.account, base, delta, image.ends, history, problems)
+    return ShelfEntry(image.account, base, delta, image.ends, history, image.problems)
 
 
 def _write_level(
@@ -263,7 +262,8 @@ def _carry(
     def carry(span: Span, writer: PackWriter) -> Span:
         place = old.place(span)
         if span.pack in move:
-            place = writer.copy(read_chunk(working.vault, place))
+            with suppress(Damaged):  # what is broken stays where it is, for its verdict
+                place = writer.copy(read_chunk(working.vault, place))
         return numbering.span(place)
 
     def carry_level(level: Level) -> Level:

@@ -9,6 +9,7 @@
     write the root manifest: creating it commits the compaction
     delete what no manifest of the last seven days needs
 
+What a verification found broken in the vault is written anew, from the core where need be.
 A shelf that can't be proven is kept as it was found, with its problems, and so are the
 journal's objects that may hold evidence of what it lacks.
 """
@@ -27,6 +28,7 @@ from stillhere.errors import Unavailable
 from stillhere.replication.bucket import build_bucket
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, anchor_of
+from stillhere.replication.verify import last_verified
 from stillhere.store.schema import set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.layout import bucket_of
@@ -53,7 +55,8 @@ def compact(
     accept: Iterable[Shelf] = (),
     tick: Callable[[int, int], None] | None = None,
 ) -> Compacted:
-    """Fold the tail into the ledger. ``accept`` takes unproven shelves as they are.
+    """Fold the tail into the ledger. ``accept`` has shelves that the core has opened as they
+    were found: they get a base from its rows.
 
     Raises Unavailable when another compaction is running, Damaged, BackendError."""
     started = time.monotonic()
@@ -76,7 +79,8 @@ def _fold(
     tick: Callable[[int, int], None] | None,
     started: float,
 ) -> Compacted:
-    concerned = anchor.tail.shelves() | accept
+    mend = _found_broken(working, since=anchor.root.created)
+    concerned = anchor.tail.shelves() | accept | mend
     if any(gap.touched is None for gap in anchor.tail.gaps):
         concerned |= _every_shelf(working)  # the loss may be any shelf's, and each must say so
     touched = sorted(concerned, key=lambda s: _bucket_key(s, anchor))
@@ -85,7 +89,8 @@ def _fold(
     done = count = 0
     for (kind, bucket), group in groupby(touched, key=lambda s: _bucket_key(s, anchor)[:2]):
         shelves = list(group)
-        built = build_bucket(working, anchor, kind, bucket, [s[0] for s in shelves], accept)
+        accounts = [account for account, _ in shelves]
+        built = build_bucket(working, anchor, kind, bucket, accounts, accept | mend)
         buckets.setdefault(kind, {})[bucket] = (built.number, built.digest)
         unproven += [(account, kind) for account in built.unproven]
         anchor.forget(kind, bucket)
@@ -102,6 +107,15 @@ def _fold(
 
 def _every_shelf(working: Working) -> set[Shelf]:
     return set(working.core.reader().execute("SELECT account, kind FROM shelves"))
+
+
+def _found_broken(working: Working, since: int) -> frozenset[Shelf]:
+    """What a verification after the last compaction found broken: it is written anew."""
+    verified = last_verified(working.core)
+    if verified is None or verified.at < since:
+        return frozenset()
+    found = [finding for finding in verified.findings + verified.spares if finding.account]
+    return frozenset((finding.account, finding.kind) for finding in found)
 
 
 def _bucket_key(shelf: Shelf, anchor: Anchor) -> tuple[str, int, bytes]:

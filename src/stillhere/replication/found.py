@@ -25,13 +25,8 @@ def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) ->
     place = place.resolve()
     core = Core(home, create=True)
     try:
-        vault = create_vault(
-            Directory(place, create=True),
-            kit.vault,
-            kit.root_public,
-            kit.public,
-            bucket_bits=bucket_bits,
-        )
+        backend = Directory(place, create=True)
+        vault = create_vault(backend, kit, bucket_bits=bucket_bits)
         keep_service_keys(vault, kit, keys)
         identity = new_identity(kit, place, 1, keys)
         core.keep_identity(identity, core.reader())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from stillhere.errors import Damaged
 from stillhere.replication.start import Working
 from stillhere.vault.backends import Missing
 from stillhere.vault.layout import ROOT_FOLDER, epoch_name, root_name, twin
@@ -46,9 +47,11 @@ def _newest_before(working: Working, root: Root, limit: int) -> Root | None:
     for number in range(root.number, 0, -1):
         try:
             working.vault.backend.size(root_name(number))
+            found = read_root_number(working.vault, number)
         except Missing:
             return None
-        found = read_root_number(working.vault, number)
+        except Damaged:
+            continue
         if found.created <= limit:
             return found
     return None

@@ -65,13 +65,15 @@ class Slots:
 
 
 def own_writers(vault: Vault, identity: Identity) -> list[int]:
-    """The slots of this core in its epoch. Raises Surplus when a stranger has one."""
+    """The slots of this core in its epoch. Raises Surplus when a stranger has one.
+
+    A slot that can't be read is nobody's: whoever used it finds it in the core's rows."""
     slots = read_writers(vault, identity.epoch)
-    strangers = [n for n, slot in enumerate(slots) if not slot.seal and slot.core != identity.core]
+    strangers = [n for n, slot in enumerate(slots) if slot.core not in (b"", identity.core)]
     if strangers:
         raise Surplus(
             f"another core is registered as writer {strangers[0]} of this epoch",
             safe="everything that was acknowledged is in the vault",
             hint="only one core may use a vault: stop this one, or recover",
         )
-    return [number for number, slot in enumerate(slots) if not slot.seal]
+    return [number for number, slot in enumerate(slots) if slot.core == identity.core]

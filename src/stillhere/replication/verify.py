@@ -1,27 +1,41 @@
 """Verifying: the whole vault is read and proven, and compared with the core.
 
-The core's data keys open what it has written, so no kit is needed. A result is kept in the
+    every shelf      loaded and proven as a recovery would, then compared with the core's rows
+    its spare parts  the roster's twin and the history, which a recovery may need
+    every account    its wrapped key and its name; what is missing is kept again from the core
+    the service      its keys
+
+The core's data keys open what it has written, so no kit is needed. The result is kept in the
 core, so that ``status`` can say when everything was last proven and how fast it went.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from stillhere.errors import NotFound, StillhereError
+from stillhere.errors import Damaged, NotFound, StillhereError
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
-from stillhere.vault.image import Image, load_image
+from stillhere.vault.image import Image, ShelfSource, load_image
+from stillhere.vault.keys import (
+    find_name,
+    keep_data_key,
+    keep_name,
+    proves_key,
+    proves_service_keys,
+)
+from stillhere.vault.packs import Role, open_chunk, read_chunk
+from stillhere.vault.rosters import read_roster
 
 
 class Finding(NamedTuple):
-    """A shelf that is not as it must be, and in what."""
+    """A shelf that is not as it must be, and in what; an account's key is its shelf "account"."""
 
     account: bytes
     kind: str
@@ -29,7 +43,10 @@ class Finding(NamedTuple):
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """What a verification found; ``records`` leaves collections out. Times in milliseconds since 1970, ``seconds`` its length."""
+    """What a verification found; ``records`` leaves collections out.
+
+    ``findings`` are what a loss now would cost; ``spares`` are second copies that are broken
+    while the first one proves itself. Times in milliseconds since 1970, lengths in seconds."""
 
     at: int
     seconds: float
@@ -37,6 +54,7 @@ class Verified(msgspec.Struct, frozen=True):
     records: int
     bytes: int
     findings: list[Finding]
+    spares: list[Finding]
 
     @property
     def proven(self) -> bool:
@@ -47,35 +65,28 @@ class Verified(msgspec.Struct, frozen=True):
 def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) -> Verified:
     """Prove every shelf of the vault and compare it with the core. Raises BackendError."""
     started = time.monotonic()
-    shelves = (
-        working.core.reader()
-        .execute("SELECT account, kind FROM shelves WHERE last_seq > 0")
-        .fetchall()
-    )
+    rows = working.core.reader().execute("SELECT account, kind FROM shelves WHERE last_seq > 0")
+    shelves = set(rows.fetchall())
     anchor = anchor_of(working)
-    shelves = sorted(set(shelves) | _in_vault(anchor), key=lambda s: (s[1], s[0]))
-    findings, records = [], 0
-    for number, (account, kind) in enumerate(shelves):
-        image, problems = _prove(working, anchor, account, kind)
+    shelves |= _in_vault(anchor)
+    findings, spares, records = list(_check_service(working)), [], 0
+    for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
+        image, problems, broken = _prove(working, anchor, account, kind)
         records += sum(map(bool, image.columns.collections)) if image is not None else 0
         if problems:
             findings.append(Finding(account, kind, problems))
+        if broken:
+            spares.append(Finding(account, kind, broken))
         if tick is not None:
             tick(number + 1, len(shelves))
-    manifests = [
-        anchor.manifest(kind, bucket)
-        for kind in anchor.root.buckets
-        for bucket in anchor.buckets(kind)
-    ]
-    packs = {pack.name: pack.size for manifest in manifests if manifest for pack in manifest.packs}
-    size = anchor.tail.size + sum(packs.values())
     result = Verified(
         time.time_ns() // 1_000_000,
         time.monotonic() - started,
         len(shelves),
         records,
-        size,
+        _size(anchor),
         findings,
+        spares,
     )
     working.store.install(
         lambda sql: set_meta(sql, "verified", msgspec.msgpack.encode(result))
@@ -96,17 +107,34 @@ def _in_vault(anchor: Anchor) -> set[tuple[bytes, str]]:
     return known
 
 
+def _size(anchor: Anchor) -> int:
+    manifests = [
+        anchor.manifest(kind, bucket)
+        for kind in anchor.root.buckets
+        for bucket in anchor.buckets(kind)
+    ]
+    packs = {pack.name: pack.size for manifest in manifests if manifest for pack in manifest.packs}
+    return anchor.tail.size + sum(packs.values())
+
+
 def _prove(
     working: Working, anchor: Anchor, account: bytes, kind: str
-) -> tuple[Image | None, list[str]]:
+) -> tuple[Image | None, list[str], list[str]]:
+    """The shelf's image, what is wrong with it, and which of its spare parts are broken."""
     try:
         data_key = working.core.data_keys.get(account)
     except NotFound:
-        return None, ["the core has no key for this shelf"]
-    image = load_image(anchor.source(account, kind), data_key)
+        return None, ["the core has no key for this shelf"], []
+    source = anchor.source(account, kind)
+    image = load_image(source, data_key)
     problems = list(image.problems)
     problems += [f"{href}: {cause}" for (_, href), cause in sorted(image.missing.items())]
-    return image, problems + _compare(working, image)
+    if not image.exists:
+        problems.append("nothing of this shelf is in the vault")
+    problems += _compare(working, image)
+    if kind == "account":
+        problems += _check_account(working, account, data_key)
+    return image, problems, list(_check_spares(source, data_key))
 
 
 def _compare(working: Working, image: Image) -> list[str]:
@@ -121,13 +149,60 @@ def _compare(working: Working, image: Image) -> list[str]:
         return [f"the vault is at position {image.last}, the core at {last}"]
     if last == image.last and chain != image.chain:
         return ["the core's chain is another than the vault's"]
-    ours = {
-        (r.collection, r.href): (r.seq, r.state, r.digest) for r, _ in rows if r.seq <= image.last
-    }
-    differing = 0
-    for item in image.items:
-        there = ours.pop((item.collection, item.href), None)
-        newer = there is None and last > image.last
-        differing += not newer and there != (item.seq, item.state, item.digest)
-    differing += len(ours)
+    ours = {(r.collection, r.href): (r.seq, r.state, r.digest) for r, _ in rows}
+    theirs = {(i.collection, i.href): (i.seq, i.state, i.digest) for i in image.items}
+    differing = sum(
+        ours.get(key) != theirs.get(key)
+        for key in ours.keys() | theirs.keys()
+        if ours.get(key, (0,))[0] <= image.last  # what is newer came after the anchor was read
+    )
     return [f"{differing} records differ from the core's"] if differing else []
+
+
+def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
+    entry, manifest = source.entry, source.manifest
+    if entry is None or manifest is None:
+        return
+    for level in filter(None, (entry.base, entry.delta)):
+        for span in (level.roster, level.roster_twin):
+            try:
+                chunk = read_chunk(source.vault, manifest.place(span))
+                plain = open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
+                read_roster(plain, level.digest)
+            except Damaged as error:
+                yield f"a copy of its roster: {error.what}"
+    for span in entry.history:
+        try:
+            chunk = read_chunk(source.vault, manifest.place(span))
+            open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+        except Damaged as error:
+            yield f"its history: {error.what}"
+
+
+def _check_account(working: Working, account: bytes, data_key: bytes) -> Iterator[str]:
+    """An account's wrapped key and its name, each kept again where it is gone."""
+    there, proven = proves_key(working.vault, account)
+    if there < 2:
+        keep_data_key(working.vault, working.signer, account, data_key)
+        yield "a copy of its wrapped key was missing, and was kept again"
+    elif proven == 0:
+        yield "both copies of its wrapped key are broken"
+    row = (
+        working.core.reader()
+        .execute("SELECT folded FROM accounts WHERE account = ?", (account,))
+        .fetchone()
+    )
+    names_key = working.identity.names_key
+    try:
+        owner = find_name(working.vault, names_key, row[0])
+    except Damaged:
+        yield "its name in the vault is broken: it can't log in on a blank core before all are back"
+        return
+    if owner is None:
+        keep_name(working.vault, names_key, row[0], account)
+        yield "its name was missing from the vault, and was kept again"
+
+
+def _check_service(working: Working) -> Iterator[Finding]:
+    if not proves_service_keys(working.vault):
+        yield Finding(b"", "service", ["both copies of the service's keys are broken or missing"])

@@ -16,7 +16,7 @@ from stillhere.status.person import (
     PersonReport,
     ShelfAccount,
 )
-from stillhere.store import Core, Op
+from stillhere.store import Core, Op, State, Store
 from stillhere.store.accounts import find_folded, fold_name
 
 _HELD = (
@@ -102,6 +102,13 @@ def _words(note: dict[str, str | int]) -> str:
             " vault: what only it has comes back with its next edits"
         )
     return str(note.get("what", "?"))
+
+
+def count_records(store: Store, account: bytes, kind: str) -> int:
+    """The records of an open shelf, address books themselves not counted."""
+    with store.read(account, kind) as shelf:
+        rows = shelf.everything()
+    return sum(bool(r.collection) and r.state != State.DELETED for r, _ in rows)
 
 
 def closed_kinds(core: Core, account: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from itertools import count
 
 import msgspec
 
-from stillhere.errors import NotFound
+from stillhere.errors import BadInput, NotFound
 from stillhere.store.records import Change, Op, Record, State, epoch_of, seq_of
 from stillhere.store.shelf import Shelf, ShelfRow, encode_properties
 
@@ -120,6 +120,13 @@ class ShelfWrite(Shelf):
         body: bytes | None,
         size: int,
     ) -> Record:
+        try:
+            f"{collection}{href}{uid}{component}{media_type}".encode()
+        except UnicodeEncodeError:
+            raise BadInput(
+                "a name or UID has characters that no text can have (lone surrogates)",
+                safe="nothing was changed",
+            ) from None
         seq = next(self._seqs)
         self.changes_made.append(
             Change(

@@ -176,7 +176,10 @@ class Shelf:
         ).fetchall()
         truncated = limit is not None and len(rows) > limit
         records = [_record(row) for row in (rows[:limit] if truncated else rows)]
-        position = records[-1].seq if truncated else max(self.position(collection), since)
+        if truncated:
+            position = records[-1].seq if records else since
+        else:
+            position = max(self.position(collection), since)
         return Delta(records, position, truncated)
 
     def position(self, collection: str) -> int:

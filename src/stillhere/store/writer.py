@@ -114,6 +114,8 @@ class Writer:
                 self._commit_install(install)
 
     def _commit_install(self, item: Install) -> None:
+        if not item.done.set_running_or_notify_cancel():
+            return
         try:
             if item.durable:
                 self._sql.execute("PRAGMA synchronous = FULL")
@@ -130,6 +132,7 @@ class Writer:
 
     def _commit_group(self, group: list[Write]) -> None:
         drafted: list[tuple[Write, Any]] = []
+        taken = group
         try:
             self._sql.execute("BEGIN IMMEDIATE")
             self._journal.settle(self._sql)
@@ -137,6 +140,7 @@ class Writer:
             room = MAX_GROUP_CHANGES
             for number, write in enumerate(group):
                 if room <= 0:
+                    taken = group[:number]
                     self._return_to_queue(group[number:])
                     break
                 outcome = self._draft(write, shelves)
@@ -147,7 +151,7 @@ class Writer:
             self._sql.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             self._roll_back()
-            self._fail([write for write, _ in drafted] or group, error)
+            self._fail(taken, error)
         else:
             for write, result in drafted:
                 write.done.set_result(result)

@@ -47,7 +47,7 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """A writer's registration, or a seal in place of one."""
+    """A writer's registration (``core`` is b"" when it can't be read), or a seal."""
 
     core: bytes
     seal: bool = False
@@ -145,21 +145,25 @@ def register_writer(vault: Vault, signer: Signer, core: bytes) -> int | None:
 
 
 def read_writers(vault: Vault, epoch: int) -> list[Slot]:
-    """The slots of an epoch in order, a seal last when there is one. Raises Damaged."""
+    """The slots of an epoch in order, a seal last when there is one.
+
+    A slot that can't be read, or is gone, is a writer of no known core: what it wrote is
+    looked for all the same."""
     names = [name for name in vault.backend.names(writers_folder(epoch)) if name.isdigit()]
-    slots = []
-    for number in range(len(names)):
-        name = writer_name(epoch, number)
-        try:
-            data = vault.backend.read(name)
-        except Missing:
-            raise Damaged(f"writer {number} of epoch {epoch} is missing") from None
+    return [
+        _read_slot(vault, epoch, number) for number in range(1 + max(map(int, names), default=-1))
+    ]
+
+
+def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
+    name = writer_name(epoch, number)
+    try:
+        data = vault.backend.read(name)
         if is_seal(vault, name, data):
-            slots.append(Slot(b"", seal=True))
-        else:
-            slot = _slots.decode(vault.verifier.verify(name, data, by=(epoch,)))
-            slots.append(Slot(slot.core))
-    return slots
+            return Slot(b"", seal=True)
+        return Slot(_slots.decode(vault.verifier.verify(name, data, by=(epoch,))).core)
+    except (Missing, Damaged, msgspec.DecodeError):
+        return Slot(b"")
 
 
 def seal_writers(vault: Vault, kit: Kit, epoch: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -60,6 +61,30 @@ def read_data_key(vault: Vault, kit: Kit, account: bytes) -> bytes:
     """An account's data key, from whichever copy proves itself. Raises Damaged."""
     names = (key_name(account), twin(key_name(account)))
     return _first_proven(vault, names, lambda body: kit.unwrap(body, _DATA_KEY + account))
+
+
+def proves_key(vault: Vault, account: bytes) -> tuple[int, int]:
+    """How many of the two copies of an account's wrapped key are there, and how many of them
+    verify. Whether the kit opens them, only the kit can tell."""
+    there = proven = 0
+    for name in (key_name(account), twin(key_name(account))):
+        try:
+            data = vault.backend.read(name)
+            there += 1
+            vault.verifier.verify(name, data)
+            proven += 1
+        except (Missing, Damaged):
+            continue
+    return there, proven
+
+
+def proves_service_keys(vault: Vault) -> bool:
+    """Whether a copy of the service's keys verifies."""
+    for name in SERVICE_KEYS:
+        with suppress(Missing, Damaged):
+            vault.verifier.verify(name, vault.backend.read(name), by=(ROOT,))
+            return True
+    return False
 
 
 def list_keys(vault: Vault) -> list[bytes]:

@@ -20,7 +20,7 @@ from stillhere.vault.codec import LEDGER_LEVEL, MAX_PLAIN
 from stillhere.vault.layout import ROOT_FOLDER, manifest_name, root_name, twin
 from stillhere.vault.opened import Vault
 from stillhere.vault.packs import Place
-from stillhere.vault.signing import Signer
+from stillhere.vault.signing import EpochEnded, Signer
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -180,13 +180,17 @@ def read_root(vault: Vault) -> Root:
 
     An older one serves as well while the journal behind it is kept: what it lacks is in the
     tail after its cut, and what is missing there is seen as a gap. Raises Damaged."""
-    number = _last_number(vault, ROOT_FOLDER)
     failure: Damaged | None = None
-    for candidate in range(number, max(number - ROOTS_TRIED, 0), -1):
+    tried = 0
+    for number in range(_last_number(vault, ROOT_FOLDER), 0, -1):
         try:
-            return read_root_number(vault, candidate)
+            return read_root_number(vault, number)
+        except EpochEnded:
+            continue  # a sealed core's: it never was one
         except Damaged as error:
-            failure = failure or error
+            failure, tried = failure or error, tried + 1
+            if tried == ROOTS_TRIED:
+                break
     if failure is not None:
         raise failure
     return EMPTY_ROOT
@@ -200,10 +204,14 @@ def read_root_number(vault: Vault, number: int) -> Root:
     failure = Damaged(f"{name} is missing")
     for copy in (name, twin(name)):
         try:
-            root = _roots.decode(vault.verifier.verify(name, vault.backend.read(copy)))
+            data = vault.backend.read(copy)
+            root = _roots.decode(vault.verifier.verify(name, data))
+            vault.verifier.verify(name, data, by=(root.epoch,))
             vault.verifier.check_root(root.epoch, number)
         except Missing:
             continue
+        except EpochEnded:
+            raise
         except (Damaged, msgspec.DecodeError) as error:
             failure = Damaged(f"{copy}: {error}")
             continue

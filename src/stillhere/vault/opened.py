@@ -8,20 +8,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from stillhere.errors import FutureVault, NotAVault, Unavailable, WrongKit
+from stillhere.errors import (
+    Damaged,
+    FutureVault,
+    NotAVault,
+    RefusedVault,
+    Unavailable,
+    WrongKit,
+)
 from stillhere.vault.backends import Backend, BackendError, Exists, Missing
-from stillhere.vault.layout import FORMAT
+from stillhere.vault.kit import Kit
+from stillhere.vault.layout import FORMAT, twin
 from stillhere.vault.signing import Verifier
 
 VERSION = 1
 CIPHER = "AES-256-GCM"
 DEFAULT_BUCKET_BITS = 6
-MAX_BUCKET_BITS = 16
+VAULT_ID_BYTES = 16
 
 
 class Format(msgspec.Struct, frozen=True):
-    """What ``format.json`` says. ``root`` and ``kit`` are public keys in hexadecimal."""
+    """What ``format.json`` says, and its twin. ``root`` and ``kit`` are public keys in
+    hexadecimal, and so is ``signature``, by the root over the lines of ``statement``."""
 
     stillhere: int
     vault: str
@@ -30,6 +41,12 @@ class Format(msgspec.Struct, frozen=True):
     bucket_bits: int
     root: str
     kit: str
+    signature: str = ""
+
+    def statement(self) -> bytes:
+        """What the root signs: every other field, a line each, in this order."""
+        fields = (self.stillhere, self.vault, self.created, self.cipher, self.bucket_bits)
+        return "\n".join(map(str, (*fields, self.root, self.kit))).encode()
 
 
 @dataclass(frozen=True)
@@ -56,14 +73,7 @@ class Vault:
         return bytes.fromhex(self.format.kit)
 
 
-def create_vault(
-    backend: Backend,
-    vault: bytes,
-    root_public: bytes,
-    kit_public: bytes,
-    *,
-    bucket_bits: int = DEFAULT_BUCKET_BITS,
-) -> Vault:
+def create_vault(backend: Backend, kit: Kit, *, bucket_bits: int = DEFAULT_BUCKET_BITS) -> Vault:
     """Begin a vault in an empty place. Raises NotAVault where something lies already."""
     if backend.names(""):
         raise NotAVault(
@@ -71,43 +81,47 @@ def create_vault(
             safe="nothing was changed",
             hint="name an empty folder; to bring a vault's data back use stillhere recover",
         )
-    content = Format(
+    probe_backend(backend)
+    unsigned = Format(
         VERSION,
-        vault.hex(),
+        kit.vault.hex(),
         datetime.now(UTC).isoformat(timespec="seconds"),
         CIPHER,
         bucket_bits,
-        root_public.hex(),
-        kit_public.hex(),
+        kit.root_public.hex(),
+        kit.public.hex(),
     )
-    probe_backend(backend)
-    backend.create(FORMAT, json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n")
-    return Vault(backend, content, Verifier(vault, root_public))
+    signature = kit.root.sign(unsigned.statement()).hex()
+    content = msgspec.structs.replace(unsigned, signature=signature)
+    data = json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n"
+    backend.create(FORMAT, data)
+    backend.create(twin(FORMAT), data)
+    return Vault(backend, content, Verifier(kit.vault, kit.root_public))
 
 
 def open_vault(backend: Backend, root_public: bytes | None = None) -> Vault:
-    """Read a vault's format. With ``root_public``, only the vault of that root is accepted.
+    """Read a vault's format, from whichever copy proves itself. With ``root_public``, only the
+    vault of that root is accepted.
 
     Raises NotAVault, FutureVault, WrongKit, or Unavailable when the place can't be read."""
-    try:
-        raw = backend.read(FORMAT)
-    except Missing:
-        raise NotAVault(
-            f"there is no vault in {backend.place}: it has no {FORMAT}",
-            safe="nothing was changed",
-            hint="name the folder that init was given with --vault",
-        ) from None
-    except BackendError as error:
-        raise Unavailable(error.what, safe=error.safe, hint=error.hint) from error
-    content = _read_format(raw, backend.place)
-    if root_public is not None and bytes.fromhex(content.root) != root_public:
-        raise WrongKit(
-            f"this kit belongs to another vault than {backend.place}",
-            safe="nothing was changed in the vault",
-            hint="look for the kit whose vault: line says " + content.vault,
-        )
-    return Vault(
-        backend, content, Verifier(bytes.fromhex(content.vault), bytes.fromhex(content.root))
+    failure: RefusedVault | None = None
+    for name in (FORMAT, twin(FORMAT)):
+        try:
+            content = _read_format(backend.read(name), name, backend.place)
+            _check_root(content, backend.place, root_public)
+        except (Missing, Damaged):
+            continue
+        except RefusedVault as error:
+            failure = failure or error
+            continue
+        except BackendError as error:
+            raise Unavailable(error.what, safe=error.safe, hint=error.hint) from error
+        root = bytes.fromhex(content.root)
+        return Vault(backend, content, Verifier(bytes.fromhex(content.vault), root))
+    raise failure or NotAVault(
+        f"there is no vault in {backend.place}: it has no {FORMAT}",
+        safe="nothing was changed",
+        hint="name the folder that init was given with --vault",
     )
 
 
@@ -128,13 +142,13 @@ def probe_backend(backend: Backend) -> None:
     )
 
 
-def _read_format(raw: bytes, place: str) -> Format:
+def _read_format(raw: bytes, name: str, place: str) -> Format:
     try:
         version = json.loads(raw)["stillhere"]
         if not isinstance(version, int):
             raise TypeError
     except (ValueError, KeyError, TypeError):
-        raise _broken_format(place) from None
+        raise _broken_format(name, place) from None
     if version > VERSION:
         raise FutureVault(
             f"the vault in {place} has format {version}; this program reads up to {VERSION}",
@@ -143,19 +157,27 @@ def _read_format(raw: bytes, place: str) -> Format:
         )
     try:
         content = msgspec.json.decode(raw, type=Format)
-        lengths = [len(bytes.fromhex(text)) for text in (content.vault, content.root)]
-        if lengths != [16, 32] or content.cipher != CIPHER:
+        root = Ed25519PublicKey.from_public_bytes(bytes.fromhex(content.root))
+        root.verify(bytes.fromhex(content.signature), content.statement())
+        if len(bytes.fromhex(content.vault)) != VAULT_ID_BYTES or content.cipher != CIPHER:
             raise ValueError
-        if not 0 <= content.bucket_bits <= MAX_BUCKET_BITS:
-            raise ValueError
-    except (msgspec.DecodeError, ValueError):
-        raise _broken_format(place) from None
+    except (msgspec.DecodeError, ValueError, InvalidSignature):
+        raise _broken_format(name, place) from None
     return content
 
 
-def _broken_format(place: str) -> NotAVault:
+def _check_root(content: Format, place: str, root_public: bytes | None) -> None:
+    if root_public is not None and bytes.fromhex(content.root) != root_public:
+        raise WrongKit(
+            f"this kit belongs to another vault than {place}",
+            safe="nothing was changed in the vault",
+            hint="look for the kit whose vault: line says " + content.vault,
+        )
+
+
+def _broken_format(name: str, place: str) -> NotAVault:
     return NotAVault(
-        f"{place}/{FORMAT} is damaged, or not a Stillhere vault's",
+        f"{place}/{name} is damaged, or not a Stillhere vault's",
         safe="nothing was changed",
         hint="its content is in docs/format.md; every other object proves itself",
     )

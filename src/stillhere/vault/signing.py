@@ -22,6 +22,10 @@ ROOT = 0
 _MAGIC = b"STHSIGN1"
 
 
+class EpochEnded(Damaged):
+    """Something was signed by an epoch that had ended."""
+
+
 class _Signed(msgspec.Struct, frozen=True, array_like=True):
     epoch: int
     body: bytes
@@ -63,10 +67,10 @@ class Verifier:
         self._roots_before[epoch] = roots_before
 
     def check_root(self, epoch: int, number: int) -> None:
-        """Refuse a root manifest of an epoch that had ended. Raises Damaged."""
+        """Refuse a root manifest of an epoch that had ended. Raises EpochEnded."""
         later = [last for after, last in self._roots_before.items() if after > epoch]
         if number > min(later, default=number):
-            raise Damaged(f"root manifest {number} was signed after the end of epoch {epoch}")
+            raise EpochEnded(f"root manifest {number} was signed after the end of epoch {epoch}")
 
     def verify(self, name: str, data: bytes, *, by: Container[int] | None = None) -> bytes:
         """The body of a signed object. Raises Damaged; ``by`` says who may have signed it."""

@@ -144,6 +144,9 @@ def _create_exclusively(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         _write(descriptor, data)
+    except OSError:
+        path.unlink()
+        raise
     finally:
         os.close(descriptor)
 
