@@ -34,6 +34,8 @@ def run(
         for each in kinds:
             accept(core.working, found, each)
         records = {each: count_records(core.store, found, each) for each in kinds}
-    lines = [f"{each} of {account} is open with {count(n, 'record')}" for each, n in records.items()]
+    lines = [
+        f"{each} of {account} is open with {count(n, 'record')}" for each, n in records.items()
+    ]
     told = {"account": found, "name": account, "accepted": kinds, "records": records}
     answer(told, lines, as_json=as_json)

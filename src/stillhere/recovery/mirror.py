@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.errors import Damaged
@@ -40,7 +40,7 @@ class Task:
     place: str
     mirror: str
     vault: bytes
-    seed: bytes
+    seed: bytes = field(repr=False)
     kind: str
     bucket: int
     number: int

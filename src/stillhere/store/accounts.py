@@ -290,6 +290,12 @@ def find_folded(sql: sqlite3.Connection, folded: str) -> bytes | None:
     return None if row is None else row[0]
 
 
+def name_of(sql: sqlite3.Connection, account: bytes) -> str:
+    """An account's name as it was given."""
+    (name,) = sql.execute("SELECT name FROM accounts WHERE account = ?", (account,)).fetchone()
+    return str(name)
+
+
 def add_account(sql: sqlite3.Connection, account: bytes, name: str, wrapped_key: bytes) -> None:
     """Put an account's name and wrapped data key into the core."""
     sql.execute(

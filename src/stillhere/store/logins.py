@@ -27,6 +27,7 @@ from stillhere.store.accounts import (
     find_folded,
     fold_name,
     hash_device_secret,
+    name_of,
 )
 from stillhere.store.door import Door
 
@@ -52,7 +53,8 @@ class Throttled(StillhereError):
 
 
 class Login(NamedTuple):
-    """Who is asking, and with which device."""
+    """Who is asking, by the name that the account has (not as it was typed), and with which
+    device."""
 
     account: bytes
     name: str
@@ -100,6 +102,7 @@ class Logins:
             account = await self._store.gate.find(folded)
         if account is not None:
             await self._store.gate.enter(account, ACCOUNT)
+            name = name_of(self._store.core.reader(), account)
         if password.startswith(DEVICE_PREFIX):
             return self._check_device(account, name, password)
         self._check_failures(folded, client)

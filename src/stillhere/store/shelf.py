@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -13,7 +14,7 @@ from stillhere.store.records import Collection, Delta, Record
 _COLUMNS = "collection, href, seq, state, uid, component, media_type, size, digest, modified"
 _BATCH = 500  # parameters a statement may carry, kept below SQLite's oldest limit
 
-_record = Record._make  # the state stays a plain int, which equals its State
+_record = partial(tuple.__new__, Record)  # the state stays a plain int, equal to its State
 _decode_ends = msgspec.msgpack.Decoder(dict[int, int])
 _decode_properties = msgspec.msgpack.Decoder(dict[str, str])
 encode_properties = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 from base64 import b32decode, b32encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -36,7 +36,7 @@ class Kit:
     """What an operator keeps away from the service: the vault's id and the seed."""
 
     vault: bytes
-    seed: bytes
+    seed: bytes = field(repr=False)
 
     @classmethod
     def make(cls) -> Kit:

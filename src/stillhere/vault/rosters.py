@@ -122,9 +122,9 @@ def read_roster(plain: bytes, digest: bytes) -> Roster:
         roster = _rosters.decode(plain)
     except msgspec.DecodeError as error:
         raise Damaged(f"a roster does not decode: {error}") from None
+    columns = (getattr(roster, name) for name in roster.__struct_fields__ if name != "digests")
     count = len(roster.hrefs)
-    lengths = {len(column) for column in (roster.collections, roster.seqs, roster.states)}
-    if lengths != {count} or len(roster.digests) != 32 * count:
+    if {len(column) for column in columns} != {count} or len(roster.digests) != 32 * count:
         raise Damaged("a roster's columns differ in length")
     return roster
 
