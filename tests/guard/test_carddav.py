@@ -146,7 +146,7 @@ class TestHeld:
         page = held.sync(limit=limit)
         assert "a.vcf" in held.listed(page)
         seen = held.listed(page)
-        while b"507" in page.body:
+        while b"HTTP/1.1 507" in page.body:
             page = held.sync(page.token, limit=limit)
             assert "a.vcf" not in held.listed(page)
             seen |= held.listed(page)

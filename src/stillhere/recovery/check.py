@@ -13,8 +13,8 @@ from stillhere.vault.epochs import (
     JOURNAL_KEY,
     Epoch,
     read_epochs,
-    read_writers,
     sealed_ends,
+    writers_with_journal,
 )
 from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys
 from stillhere.vault.kit import Kit
@@ -87,7 +87,7 @@ def _check_whole_journal(vault: Vault, epochs: Sequence[Epoch]) -> None:
     journal is there from its first segment on."""
     found = False
     for epoch in epochs:
-        for writer in range(len(read_writers(vault, epoch.number))):
+        for writer in writers_with_journal(vault, epoch.number):
             listing = list_journal(vault, epoch.number, writer)
             found = found or bool(listing.spans)
             if listing.gaps and listing.gaps[0][0] == 1:

@@ -22,6 +22,7 @@ from stillhere.store.schema import DATABASE
 from stillhere.vault.backends import BackendError, Exists
 from stillhere.vault.epochs import begin_epoch, make_epoch, read_epoch, seal_journal, seal_writers
 from stillhere.vault.manifests import read_root
+from stillhere.vault.opened import mend_format
 from stillhere.vault.tail import list_journal
 
 
@@ -70,6 +71,7 @@ def seal(checked: Checked, identity: Identity) -> bool:
         raise _overtaken()
     vault, kit = checked.vault, checked.kit
     try:
+        mend_format(vault)
         writers = seal_writers(vault, kit, newest.number)
         cut = read_root(vault).cut.get(newest.number, {})
         ends = {}

@@ -15,7 +15,7 @@ from stillhere.replication.mend import mend_from_core
 from stillhere.replication.start import Working
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
-from stillhere.vault.layout import manifest_name, twin
+from stillhere.vault.layout import bucket_of, manifest_name, twin
 from stillhere.vault.manifests import (
     Dropped,
     Level,
@@ -85,12 +85,8 @@ def build_bucket(
     """Fold the touched shelves of a bucket and write its next manifest; those ``anew`` get a
     new base. Raises Damaged, BackendError."""
     old = anchor.manifest(kind, bucket)
-    if old is None and (kind, bucket) in anchor.broken:
-        raise Damaged(
-            f"the manifest of {kind} bucket {bucket} can't be read: {anchor.broken[kind, bucket]}",
-            safe="the journal is kept; nothing was folded or deleted",
-            hint="bring the vault's copy of that object back",
-        )
+    if (kind, bucket) in anchor.broken:  # every shelf of it is written anew, or says so
+        touched = sorted({*touched, *_shelves_of(working, kind, bucket)})
     packs, numbering = _Packs(working, kind, bucket), _Numbering()
     known = {pack.name: (pack.size, pack.sha256) for pack in old.packs} if old else {}
     entries: dict[bytes, ShelfEntry] = {}
@@ -127,6 +123,12 @@ def build_bucket(
         _find_dropped(old, numbering.names),
     )
     return Built(number, write_manifest(working.vault, working.signer, manifest), unproven)
+
+
+def _shelves_of(working: Working, kind: str, bucket: int) -> list[bytes]:
+    bits = working.vault.bucket_bits
+    accounts = working.core.shelves_of(kind)
+    return [account for account in accounts if bucket_of(account, bits) == bucket]
 
 
 def _write_shelf(

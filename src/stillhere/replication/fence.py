@@ -44,17 +44,36 @@ def _look(working: Working) -> None:
     else:
         raise sealed()
     own_writers(working.vault, working.identity)
-    writer, number = working.journal.writer, working.journal.written + 1
-    if writer is None or working.journal.busy:
+    writer = working.journal.writer
+    if writer is None:
         return
+    number = _position(working, writer) + 1
     try:
         backend.size(segment_name(epoch, writer, number))
     except Missing:
         return
     time.sleep(GRACE_S)
-    if working.journal.written < number and not working.journal.busy:
+    if _position(working, writer) < number and not _own(working, number):
         raise Surplus(
             f"somebody else writes as writer {writer} of this core",
             safe="everything that was acknowledged is in the vault",
             hint="a copy of this core is running: stop both, and recover",
         )
+
+
+def _position(working: Working, writer: int) -> int:
+    """The last segment of this writer that is in the core, whichever process brought it in."""
+    row = (
+        working.core.reader()
+        .execute(
+            "SELECT segment FROM writers WHERE epoch = ? AND writer = ?",
+            (working.identity.epoch, writer),
+        )
+        .fetchone()
+    )
+    return row[0] if row is not None else 0
+
+
+def _own(working: Working, number: int) -> bool:
+    """Whether this core is writing that segment, or was when the vault stopped answering."""
+    return working.journal.busy or working.journal.began(number)

@@ -55,6 +55,7 @@ class VaultJournal:
         self._identity = identity
         self._slots = slots
         self._intent = os.open(core.home / "intent", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._sql: sqlite3.Connection = core.reader()  # until the writing thread's is known
         self._touched = b""
         self._digest = bytes(32)
         self.writer: int | None = None
@@ -66,6 +67,7 @@ class VaultJournal:
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Replay what was made durable and not committed, by this writer or a dead one."""
+        self._sql = connection
         committed = {
             writer: (segment, digest)
             for writer, segment, digest in connection.execute(
@@ -148,14 +150,10 @@ class VaultJournal:
             self.writer = self._slots.take()
         except BackendError as error:
             raise _unavailable(error) from error
-        row = (
-            self._core.reader()
-            .execute(
-                "SELECT segment, digest FROM writers WHERE epoch = ? AND writer = ?",
-                (self._identity.epoch, self.writer),
-            )
-            .fetchone()
-        )
+        row = self._sql.execute(
+            "SELECT segment, digest FROM writers WHERE epoch = ? AND writer = ?",
+            (self._identity.epoch, self.writer),
+        ).fetchone()
         self._continue(*(row or (0, bytes(32))))
         self.rolled = self._find_rolled(self.writer)
 
@@ -219,6 +217,11 @@ class VaultJournal:
             raise _taken(self._vault, name, data)
         replay(connection, [source], self._core.data_keys.get)
         return number, digest_of(data)
+
+    def began(self, number: int) -> bool:
+        """Whether this core's last begun segment is this one of this writer."""
+        content = os.pread(self._intent, _INTENT.size, 0)
+        return content == _INTENT.pack(self._identity.epoch, self.writer or 0, number)
 
     def close(self) -> None:
         """Give the writer's slot back for the next process of this core."""

@@ -1,10 +1,10 @@
-"""Registering an account in the vault: its key, wrapped for the kit, and its name."""
+"""The vault's register of accounts: each one's key, wrapped for the kit, and its name."""
 
 from __future__ import annotations
 
-from stillhere.errors import Unavailable
+from stillhere.errors import Damaged, Unavailable
 from stillhere.vault.backends import BackendError
-from stillhere.vault.keys import keep_data_key, keep_name
+from stillhere.vault.keys import find_name, keep_data_key, keep_name
 from stillhere.vault.opened import Vault
 from stillhere.vault.signing import Signer
 
@@ -28,3 +28,10 @@ class Registrar:
             raise Unavailable(
                 error.what, safe="the account was not made", hint=error.hint
             ) from error
+
+    def owner_of(self, folded: str) -> bytes | None:
+        """The account that has a folded name in the vault. Raises Unavailable."""
+        try:
+            return find_name(self._vault, self._names_key, folded)
+        except (BackendError, Damaged) as error:
+            raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error

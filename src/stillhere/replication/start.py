@@ -123,7 +123,8 @@ def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
     slots = Slots(vault, core, identity, signer)
     journal = VaultJournal(vault, core, identity, slots)
     registrar = Registrar(vault, signer, identity.names_key)
-    return Working(core, identity, vault, signer, journal, Store(core, journal, registrar.register))
+    store = Store(core, journal, registrar.register, registrar.owner_of)
+    return Working(core, identity, vault, signer, journal, store)
 
 
 def prove_start(core: Core, identity: Identity, vault: Vault) -> None:
@@ -171,6 +172,12 @@ def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root) ->
             connection.execute("BEGIN IMMEDIATE")
             replay(connection, surplus, core.data_keys.get)
             connection.execute("COMMIT")
+    except Damaged as error:
+        raise Damaged(
+            error.what,
+            safe=error.safe or "the core in this home is as it was; nothing was changed",
+            hint=error.hint or "recover from the vault: it names what is lost",
+        ) from error
     finally:
         connection.close()
 

@@ -30,6 +30,7 @@ from stillhere.vault.keys import (
     proves_key,
     proves_service_keys,
 )
+from stillhere.vault.opened import mend_format
 from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.rosters import read_roster
 
@@ -204,5 +205,7 @@ def _check_account(working: Working, account: bytes, data_key: bytes) -> Iterato
 
 
 def _check_service(working: Working) -> Iterator[Finding]:
+    if mend_format(working.vault):
+        yield Finding(b"", "service", ["a copy of the format was missing, and was kept again"])
     if not proves_service_keys(working.vault):
         yield Finding(b"", "service", ["both copies of the service's keys are broken or missing"])

@@ -106,7 +106,7 @@ def fold_name(name: str) -> str:
 
 def hash_device_secret(salt: bytes, secret: str) -> bytes:
     """The salted hash of a device password's secret part."""
-    return hmac.digest(salt, secret.encode(), hashlib.sha256)
+    return hmac.digest(salt, secret.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 class Accounts:
@@ -277,7 +277,8 @@ def _adopt(sql: sqlite3.Connection, account: bytes, owner: bytes) -> None:
     ).fetchone()
     sql.execute("DELETE FROM accounts WHERE account = ?", (account,))
     sql.execute("UPDATE accounts SET name = ?, folded = ? WHERE account = ?", (name, folded, owner))
-    sql.execute("UPDATE shelves SET account = ? WHERE account = ?", (owner, account))
+    sql.execute("UPDATE OR IGNORE shelves SET account = ? WHERE account = ?", (owner, account))
+    sql.execute("DELETE FROM shelves WHERE account = ?", (account,))
 
 
 def find_folded(sql: sqlite3.Connection, folded: str) -> bytes | None:

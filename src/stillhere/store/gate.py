@@ -39,8 +39,14 @@ class Opener(Protocol):
 class Gate:
     """Lets requests in, one shelf at a time."""
 
-    def __init__(self, connection: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        connection: Callable[[], sqlite3.Connection],
+        owner_of: Callable[[str], bytes | None],
+    ) -> None:
+        """``owner_of`` asks the vault whose a folded name is."""
         self._connection = connection
+        self._owner_of = owner_of
         self.halted: StillhereError | None = None
         self.opener: Opener | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -77,12 +83,24 @@ class Gate:
             self.check(account, kind, self._connection())
 
     async def find(self, folded: str) -> bytes | None:
-        """Ask the recovery whose name this is; None when nobody's, Closed when unproven."""
-        opener = self.opener
-        if opener is None:
+        """Whose name this is that no account in rows has; None when nobody's.
+
+        Raises Closed while a recovery can't tell. An account whose own shelf is closed has no
+        name in rows: then the vault is asked, so that its devices hear 503 and not 401."""
+        find: Callable[[str], bytes | None]
+        if self.opener is not None:
+            find = self.opener.find
+        elif self._any_account_closed():
+            find = self._owner_of
+        else:
             return None
-        future = self._threads().submit(opener.find, folded)
-        return await _wait(asyncio.wrap_future(future))
+        return await _wait(asyncio.wrap_future(self._threads().submit(find, folded)))
+
+    def _any_account_closed(self) -> bool:
+        row = self._connection().execute(
+            "SELECT 1 FROM shelves WHERE kind = 'account' AND closed <> '' LIMIT 1"
+        )
+        return row.fetchone() is not None
 
     def give_way(self) -> None:
         """Stand back while somebody knocks; the bulk calls this between its steps."""

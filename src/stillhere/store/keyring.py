@@ -48,7 +48,7 @@ class Keyring:
         """The secret again. Raises Damaged when this key file did not wrap it."""
         try:
             return self._key.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], label)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise Damaged(
                 "a key in the core was not wrapped by its key file",
                 safe="every acknowledged change is in the vault",

@@ -82,7 +82,8 @@ class Logins:
         """Who has this name and password.
 
         Raises BadLogin (401), Throttled (429), and Closed, Fenced or Unavailable (503)."""
-        remembered = hmac.digest(self._secret, f"{name}\0{password}".encode(), "sha256")
+        given = f"{name}\0{password}".encode("utf-8", "surrogatepass")
+        remembered = hmac.digest(self._secret, given, "sha256")
         verified = self._verified.get(remembered)
         if verified is not None:
             if self._position(verified.login.account) == verified.position:
@@ -118,6 +119,8 @@ class Logins:
             with self._store.read(account, ACCOUNT) as shelf:
                 found = shelf.body(DEVICES, device)
                 position = shelf.last_seq
+            if found is not None and found[1] is None:
+                raise _held()
             if found is not None and found[1] is not None:
                 kept = msgspec.msgpack.decode(found[1], type=Device)
                 if hmac.compare_digest(kept.hash, hash_device_secret(kept.salt, secret)):
@@ -133,7 +136,7 @@ class Logins:
                 found = shelf.body(CREDENTIALS, "password")
                 position = shelf.last_seq
             if found is not None and found[1] is None:
-                raise Closed("the password's record is held", reason="held", retry_after=300)
+                raise _held()
             if found is not None and found[1] is not None:
                 argon2 = msgspec.msgpack.decode(found[1], type=Password).argon2
         if self._waiting >= WAITING_HASHES:
@@ -156,7 +159,7 @@ class Logins:
         if not argon2 and not self._dummy:
             self._dummy = hasher.hash(os.urandom(16).hex())
         try:
-            hasher.verify(argon2 or self._dummy, password)
+            hasher.verify(argon2 or self._dummy, password.encode("utf-8", "surrogatepass"))
         except VerificationError:
             return False
         return bool(argon2)
@@ -176,6 +179,16 @@ class Logins:
         now = time.monotonic()
         fresh = count if now - last < THROTTLE_S else 0
         _remember(self._failures, (folded, client), (fresh + 1, now))
+
+
+def _held() -> Closed:
+    return Closed(
+        "this password is known to exist, and its record has not been found yet",
+        reason="held",
+        retry_after=300,
+        safe="your device still has its copy, and keeps it",
+        hint="the operator can give the account a new password",
+    )
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:

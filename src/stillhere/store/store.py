@@ -30,17 +30,18 @@ class Store:
         core: Core,
         journal: Journal,
         register: Register,
+        owner_of: Callable[[str], bytes | None],
         *,
         kinds: Sequence[str] = ("contacts",),
     ) -> None:
         identity = core.identity()
         self.core = core
         self.epoch = identity.epoch
-        self.gate = Gate(core.reader)
+        self.gate = Gate(core.reader, owner_of)
         self.tokens = Tokens(identity.tokens_key)
         self.accounts = Accounts(self, register, kinds)
         self.logins = Logins(self)
-        self._writer = Writer(core.connect(), journal, identity.epoch)
+        self._writer = Writer(core.connect(), journal, identity.epoch, self.gate.check)
 
     @contextmanager
     def read(self, account: bytes, kind: str) -> Iterator[Shelf]:

@@ -21,14 +21,18 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from stillhere.errors import Closed, NotFound, StillhereError, Unavailable
+from stillhere.errors import StillhereError, Unavailable
 from stillhere.store.draft import ShelfWrite, apply_changes, save_head
 from stillhere.store.journal import Journal, keep_receipt
 from stillhere.store.records import ShelfChanges
-from stillhere.store.shelf import ShelfRow, find_shelf
+from stillhere.store.shelf import ShelfRow
 
 MAX_GROUP = 512  # writes in one transaction and segment
 MAX_GROUP_CHANGES = 4096
+
+
+Enter = Callable[[bytes, str, sqlite3.Connection], ShelfRow]
+"""The gate: the row of an open shelf, or what keeps it closed is raised."""
 
 
 class Write(NamedTuple):
@@ -52,8 +56,11 @@ class Install(NamedTuple):
 class Writer:
     """One thread that owns the writing connection. Everything that changes rows passes here."""
 
-    def __init__(self, connection: sqlite3.Connection, journal: Journal, epoch: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, journal: Journal, epoch: int, enter: Enter
+    ) -> None:
         self._sql = connection
+        self._enter = enter
         self._journal = journal
         self._epoch = epoch
         self._wake = threading.Condition()
@@ -177,11 +184,7 @@ class Writer:
         return result, len(draft.changes_made)
 
     def _open(self, write: Write) -> tuple[ShelfRow, ShelfChanges]:
-        row = find_shelf(self._sql, write.account, write.kind)
-        if row is None:
-            raise NotFound("there is no such shelf", safe="nothing was changed")
-        if row.closed:
-            raise Closed(f"the shelf is closed: {row.closed}", reason=row.closed, retry_after=60)
+        row = self._enter(write.account, write.kind, self._sql)
         return row, ShelfChanges(write.account, write.kind, row.chain, [])
 
     def _make_durable(self, shelves: list[tuple[ShelfRow, ShelfChanges]]) -> None:

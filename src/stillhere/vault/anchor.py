@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stillhere.errors import Damaged
-from stillhere.vault.epochs import read_writers
+from stillhere.vault.epochs import read_writers, writers_with_journal
 from stillhere.vault.image import ShelfSource
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.manifests import Manifest, Root, manifests_of, read_manifest, read_root
@@ -92,15 +92,20 @@ def read_anchor(
     a writers' slot, can't be read; BackendError."""
     root = read_root(vault)
     if writers is None:
-        writers = find_writers(vault, root, epoch)
+        writers = find_writers(vault, root, epoch, ends)
     return Anchor(vault, root, read_tail(vault, journal_keys, writers, root.cut, ends), epoch)
 
 
-def find_writers(vault: Vault, root: Root, epoch: int) -> dict[int, list[int]]:
-    """The writers whose journal may reach beyond the root's cut, by epoch."""
-    first = min(root.cut, default=1)
+def find_writers(
+    vault: Vault, root: Root, epoch: int, ends: Mapping[int, Mapping[int, int]] | None = None
+) -> dict[int, list[int]]:
+    """The writers whose journal may reach beyond the root's cut, by epoch.
+
+    Those of whom a slot, a journal or a sealed end is left: one trace of the three is enough."""
     found = {}
-    for number in range(first, epoch + 1):
+    for number in range(min(root.cut, default=1), epoch + 1):
         slots = read_writers(vault, number)
-        found[number] = [n for n, slot in enumerate(slots) if not slot.seal]
+        writers = {n for n, slot in enumerate(slots) if not slot.seal}
+        writers |= set(writers_with_journal(vault, number))
+        found[number] = sorted(writers | set((ends or {}).get(number, ())))
     return found

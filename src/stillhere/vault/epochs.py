@@ -17,6 +17,7 @@ from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import (
     epoch_name,
+    journal_epoch,
     segment_name,
     twin,
     writer_name,
@@ -155,6 +156,11 @@ def read_writers(vault: Vault, epoch: int) -> list[Slot]:
     ]
 
 
+def writers_with_journal(vault: Vault, epoch: int) -> list[int]:
+    """The writers of an epoch that have a folder in the journal."""
+    return [int(name) for name in vault.backend.names(journal_epoch(epoch)) if name.isdigit()]
+
+
 def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
     name = writer_name(epoch, number)
     try:
@@ -167,25 +173,22 @@ def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
 
 
 def seal_writers(vault: Vault, kit: Kit, epoch: int) -> int:
-    """Let nobody register in an epoch any more; returns how many writers it has.
+    """Let nobody register in an epoch any more; returns how many writers it may have.
 
-    A slot that can't be read counts as a writer: its segments are looked for all the same."""
+    A slot that can't be read, or whose journal alone is left, counts as a writer: its segments
+    are looked for all the same."""
     signer = Signer(kit.vault, ROOT, kit.root)
-    number = 0
     for _ in range(MAX_RACES):
-        name = writer_name(epoch, number)
-        try:
-            data = vault.backend.read(name)
-        except Missing:
-            body = msgspec.msgpack.encode(Slot(b"", seal=True))
-            try:
-                vault.backend.create(name, signer.sign(name, body))
-            except Exists:
-                continue
-            return number
-        if is_seal(vault, name, data):
-            return number
-        number += 1
+        slots = read_writers(vault, epoch)
+        writers = [n for n, slot in enumerate(slots) if not slot.seal]
+        count = 1 + max([*writers, *writers_with_journal(vault, epoch)], default=-1)
+        if any(slot.seal for slot in slots):
+            return count
+        name = writer_name(epoch, max(len(slots), count))
+        body = msgspec.msgpack.encode(Slot(b"", seal=True))
+        with suppress(Exists):
+            vault.backend.create(name, signer.sign(name, body))
+            return count
     raise Damaged("the writers' slots of the vault can't be sealed")
 
 

@@ -38,6 +38,11 @@ def writer_name(epoch: int, writer: int) -> str:
     return f"epochs/{epoch:06d}/writers/{writer:06d}"
 
 
+def journal_epoch(epoch: int) -> str:
+    """Where the writers of an epoch have their journals."""
+    return f"journal/{epoch:06d}"
+
+
 def journal_folder(epoch: int, writer: int) -> str:
     """Where a writer's segments and roll-ups lie."""
     return f"journal/{epoch:06d}/{writer:06d}"

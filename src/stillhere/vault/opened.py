@@ -93,9 +93,8 @@ def create_vault(backend: Backend, kit: Kit, *, bucket_bits: int = DEFAULT_BUCKE
     )
     signature = kit.root.sign(unsigned.statement()).hex()
     content = msgspec.structs.replace(unsigned, signature=signature)
-    data = json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n"
-    backend.create(FORMAT, data)
-    backend.create(twin(FORMAT), data)
+    for name in (FORMAT, twin(FORMAT)):
+        backend.create(name, _encode_format(content))
     return Vault(backend, content, Verifier(kit.vault, kit.root_public))
 
 
@@ -125,6 +124,18 @@ def open_vault(backend: Backend, root_public: bytes | None = None) -> Vault:
     )
 
 
+def mend_format(vault: Vault) -> bool:
+    """Make a copy of the format that is gone again; whether one was. Raises BackendError."""
+    mended = False
+    for name in (FORMAT, twin(FORMAT)):
+        try:
+            vault.backend.size(name)
+        except Missing:
+            vault.backend.create(name, _encode_format(vault.format))
+            mended = True
+    return mended
+
+
 def probe_backend(backend: Backend) -> None:
     """Prove that a second create of one name fails, without which nothing here is safe."""
     name = f"probe/{os.urandom(8).hex()}"
@@ -140,6 +151,10 @@ def probe_backend(backend: Backend) -> None:
         safe="nothing was kept there",
         hint="use a place that honours create-only writes (If-None-Match on S3)",
     )
+
+
+def _encode_format(content: Format) -> bytes:
+    return json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n"
 
 
 def _read_format(raw: bytes, name: str, place: str) -> Format:

@@ -57,6 +57,12 @@ class Listing(NamedTuple):
     gaps: list[tuple[int, int]]
     last: int
 
+    def until(self, end: int) -> Listing:
+        """The part of a listing that lies before a sealed end."""
+        spans = [span for span in self.spans if span.first <= end]
+        gaps = [(first, min(last, end)) for first, last in self.gaps if first <= end]
+        return Listing(spans, gaps, min(self.last, end))
+
 
 class Gap(NamedTuple):
     """Segments that are missing or broken; what they touched is known when one alone is."""
@@ -202,6 +208,8 @@ def _read_writer(
     sealed_end: int | None,
 ) -> None:
     listing = list_journal(vault, epoch, writer, after)
+    if sealed_end is not None:  # what lies beyond is the seal, whether or not it can be read
+        listing = listing.until(sealed_end)
     lost = [(first, last, "missing") for first, last in listing.gaps]
     reached = after
     sources: list[Source] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
-from stillhere.vault.layout import FORMAT
+from stillhere.vault.layout import FORMAT, twin
 
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV)
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system without them
@@ -97,7 +97,8 @@ class Directory:
             os.close(directory)
 
     def _make_folder(self, folder: Path) -> None:
-        if not self._create and not (self.root / FORMAT).exists():
+        copies = (self.root / FORMAT, self.root / twin(FORMAT))
+        if not self._create and not any(path.exists() for path in copies):
             raise OSError(errno.ENODEV, "the vault is not there; is its disk mounted?")
         missing = []
         parent = folder
