@@ -41,7 +41,7 @@ class Store:
         self.tokens = Tokens(identity.tokens_key)
         self.accounts = Accounts(self, register, kinds)
         self.logins = Logins(self)
-        self._writer = Writer(core.connect(), journal, identity.epoch, self.gate.check)
+        self._writer = Writer(core.connect(), journal, identity.epoch, self.gate)
 
     @contextmanager
     def read(self, account: bytes, kind: str) -> Iterator[Shelf]:

@@ -21,18 +21,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from stillhere.errors import StillhereError, Unavailable
+from stillhere.errors import Fenced, StillhereError, Unavailable
 from stillhere.store.draft import ShelfWrite, apply_changes, save_head
+from stillhere.store.gate import Gate
 from stillhere.store.journal import Journal, keep_receipt
 from stillhere.store.records import ShelfChanges
 from stillhere.store.shelf import ShelfRow
 
 MAX_GROUP = 512  # writes in one transaction and segment
 MAX_GROUP_CHANGES = 4096
-
-
-Enter = Callable[[bytes, str, sqlite3.Connection], ShelfRow]
-"""The gate: the row of an open shelf, or what keeps it closed is raised."""
 
 
 class Write(NamedTuple):
@@ -57,10 +54,10 @@ class Writer:
     """One thread that owns the writing connection. Everything that changes rows passes here."""
 
     def __init__(
-        self, connection: sqlite3.Connection, journal: Journal, epoch: int, enter: Enter
+        self, connection: sqlite3.Connection, journal: Journal, epoch: int, gate: Gate
     ) -> None:
         self._sql = connection
-        self._enter = enter
+        self._gate = gate
         self._journal = journal
         self._epoch = epoch
         self._wake = threading.Condition()
@@ -184,7 +181,7 @@ class Writer:
         return result, len(draft.changes_made)
 
     def _open(self, write: Write) -> tuple[ShelfRow, ShelfChanges]:
-        row = self._enter(write.account, write.kind, self._sql)
+        row = self._gate.check(write.account, write.kind, self._sql)
         return row, ShelfChanges(write.account, write.kind, row.chain, [])
 
     def _make_durable(self, shelves: list[tuple[ShelfRow, ShelfChanges]]) -> None:
@@ -206,6 +203,8 @@ class Writer:
     def _fail(self, writes: list[Write], error: BaseException) -> None:
         if not isinstance(error, StillhereError):
             error = _unavailable(error)
+        elif isinstance(error, Fenced):  # whoever may not write any more shows nothing either
+            self._gate.halt(error)
         for write in writes:
             if not write.done.done():
                 write.done.set_exception(error)
