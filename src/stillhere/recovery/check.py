@@ -53,7 +53,11 @@ def check(place: Path, kit: Kit) -> Checked:
         )
     vault = open_vault(Directory(place.resolve()), kit.root_public)
     if vault.id != kit.vault:
-        raise WrongKit("this kit is of another vault", safe="nothing was changed in the vault")
+        raise WrongKit(
+            "this kit's vault: line is that of another vault",
+            safe="nothing was changed in the vault",
+            hint="look for the kit whose vault: line says " + vault.id.hex(),
+        )
     try:
         epochs = read_epochs(vault)
         _check_halves(vault, epochs)
@@ -68,17 +72,21 @@ def check(place: Path, kit: Kit) -> Checked:
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
-    there = set(vault.backend.names(""))
     root = read_root(vault)
     needed = {"epochs", "keys"}
-    needed |= {"ledger"} if root.buckets else set()
-    needed |= {"journal"} if "names" in there and not root.buckets else set()
-    missing = sorted(needed - there)
+    if any(len(name) == 2 for name in vault.backend.names("keys")):
+        needed |= {"names", "journal"}  # somebody has an account
+    if root.buckets:
+        needed |= {"ledger", "manifest"}
+    missing = sorted(name for name in needed if not vault.backend.names(name))
     if missing:
         raise _half(vault, f"it has no {', no '.join(missing)}")
+    written = [int(name) for name in vault.backend.names("journal") if name.isdigit()]
+    if max(written, default=0) > epochs[-1].number:
+        raise _half(vault, f"epoch {max(written)} has a journal, and its beginning is not there")
     if root.number < epochs[-1].roots:
         raise _half(vault, f"root manifest {epochs[-1].roots} was written, and is not there")
-    if root.number == 0 and "ledger" in there:
+    if root.number == 0 and vault.backend.names("ledger"):
         _check_whole_journal(vault, epochs)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillhere.store.accounts import ACCOUNT, CREDENTIALS, Profile, add_account
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, add_account
 from stillhere.store.records import State
 from stillhere.vault.image import Image
 
@@ -148,4 +148,4 @@ def _name_of(image: Image) -> str:
     for item, body in zip(image.items, image.bodies, strict=True):
         if (item.collection, item.href) == (CREDENTIALS, "profile") and body is not None:
             return msgspec.msgpack.decode(body, type=Profile).name
-    return f"lost-{image.account.hex()}"
+    return LOST_NAME + image.account.hex()

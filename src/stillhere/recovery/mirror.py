@@ -105,6 +105,21 @@ class Overlay:
         self._far.delete(name)
 
 
+def overlay(near: Path, vault: Vault) -> Vault:
+    """The vault with a mirror before it."""
+    backend = Overlay(Directory(near, create=True), vault.backend)
+    return Vault(backend, vault.format, vault.verifier)
+
+
+def mirror_tail(tail: Tail, folder: Path, near: Vault) -> None:
+    """Bring the journal's large objects near; the others are in memory already."""
+    for source in tail.sources:
+        if source.whole is None:
+            backend = source.vault.backend
+            _copy(backend, source.name, backend.size(source.name), folder)
+            source.vault = near
+
+
 def mirror(
     checked: Checked,
     anchor: Anchor,
@@ -180,8 +195,7 @@ def mirror_bucket(task: Task) -> Mirrored:
         return Mirrored(task.kind, task.bucket, empty, 0, 0, frozenset())
     near = Path(task.mirror)
     size = sum(_copy(vault.backend, pack.name, pack.size, near) for pack in manifest.packs)
-    overlay = Vault(Overlay(Directory(near), vault.backend), vault.format, vault.verifier)
-    anchor = Anchor(overlay, EMPTY_ROOT, Tail(), task.epoch)
+    anchor = Anchor(overlay(near, vault), EMPTY_ROOT, Tail(), task.epoch)
     mirrored = _prove(task, checked, anchor, manifest, size)
     if mirrored.damaged:  # the copy may be at fault: what is broken is read from the vault
         for pack in manifest.packs:

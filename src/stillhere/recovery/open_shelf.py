@@ -37,6 +37,8 @@ def prove_shelf(
         image = Image(account, kind, problems=[f"its key can't be opened: {error.what}"])
     else:
         image = load_image(anchor.source(account, kind), data_key, trusted=trusted)
+        if anchor.far is not None and (image.problems or image.missing):
+            image = load_image(anchor.source(account, kind, far=True), data_key)
         if not image.exists:  # every account has its shelves from its first moment on
             image.problems.append("nothing of this shelf was found in the vault")
         if kind == ACCOUNT:

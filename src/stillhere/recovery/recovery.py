@@ -29,7 +29,7 @@ import msgspec
 from stillhere.recovery.check import check
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
-from stillhere.recovery.mirror import Mirrored, Overlay, mirror
+from stillhere.recovery.mirror import Mirrored, mirror, mirror_tail, overlay
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Stage, unpack
@@ -37,10 +37,8 @@ from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.vault.anchor import read_anchor
-from stillhere.vault.backends.directory import Directory
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
-from stillhere.vault.opened import Vault
 
 STAGES = (ACCOUNT, "contacts")
 MIRROR_FOLDER = "mirror"
@@ -119,10 +117,9 @@ class Recovery:
             self.mirrored.append,
             self.working.store.gate.give_way,
         )
-        vault = self._checked.vault
-        self.anchor.vault = Vault(
-            Overlay(Directory(folder), vault.backend), vault.format, vault.verifier
-        )
+        near = overlay(folder, self._checked.vault)
+        mirror_tail(self.anchor.tail, folder, near)
+        self.anchor.vault, self.anchor.far = near, self._checked.vault
         self._announce(
             "mirrored",
             bytes=sum(done.size for done in self.mirrored),

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stillhere.errors import BadInput, Fenced
 from stillhere.recovery.check import Checked
 from stillhere.replication.found import new_identity
-from stillhere.store.core import Core, Identity
+from stillhere.store.core import Core, Identity, is_unfinished
 from stillhere.store.keyring import KEY_FILE
 from stillhere.store.schema import DATABASE
 from stillhere.vault.backends import BackendError, Exists
@@ -30,22 +30,19 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
     """The new core's home: made now, or the one of a recovery that was interrupted.
 
     Raises BadInput for a home that holds something else."""
-    if (home / DATABASE).exists():
+    if (home / DATABASE).exists() and is_unfinished(home):
+        _clear_unfinished(home)
+    elif (home / DATABASE).exists():
         core = Core(home)
-        try:
-            identity = core.identity()
-        except BadInput:
+        identity = core.identity()
+        if identity.vault != checked.vault.id or not identity.recovering:
             core.close()
-            _clear_unfinished(home)
-        else:
-            if identity.vault != checked.vault.id or not identity.recovering:
-                core.close()
-                raise BadInput(
-                    f"{home} holds a core already",
-                    safe="nothing was changed",
-                    hint="give --home an empty folder; start a whole core with stillhere serve",
-                )
-            return core, identity
+            raise BadInput(
+                f"{home} holds a core already",
+                safe="nothing was changed",
+                hint="give --home an empty folder; start a whole core with stillhere serve",
+            )
+        return core, identity
     core = Core(home, create=True)
     identity = new_identity(
         checked.kit,

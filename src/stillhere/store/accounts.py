@@ -30,6 +30,7 @@ ACCOUNT = "account"
 CREDENTIALS = "credentials"
 DEVICES = "devices"
 GENESIS = bytes(32)
+LOST_NAME = "lost-"  # then the account's id: what an account is called whose profile is lost
 DEFAULT_BOOK = ("contacts", {"{DAV:}displayname": "Contacts"})
 MAX_NAME = 128
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024

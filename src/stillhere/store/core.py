@@ -11,7 +11,7 @@ import msgspec
 
 from stillhere.errors import BadInput
 from stillhere.store.keyring import DataKeys, Keyring
-from stillhere.store.schema import connect, get_meta, set_meta
+from stillhere.store.schema import DATABASE, connect, get_meta, set_meta
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -98,6 +98,18 @@ class Core:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
+
+
+def is_unfinished(home: Path) -> bool:
+    """Whether the core in a home was never finished: it has no identity, and nothing else."""
+    connection = sqlite3.connect(home / DATABASE)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return version == 0 or get_meta(connection, "identity") is None
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
 
 
 def _make_home(home: Path) -> None:

@@ -85,20 +85,21 @@ class Gate:
     async def find(self, folded: str) -> bytes | None:
         """Whose name this is that no account in rows has; None when nobody's.
 
-        Raises Closed while a recovery can't tell. An account whose own shelf is closed has no
-        name in rows: then the vault is asked, so that its devices hear 503 and not 401."""
+        Raises Closed while a recovery can't tell. An account whose profile is lost has no
+        name in rows: then the vault is asked, so that its devices don't hear 401."""
         find: Callable[[str], bytes | None]
         if self.opener is not None:
             find = self.opener.find
-        elif self._any_account_closed():
+        elif self._any_nameless():
             find = self._owner_of
         else:
             return None
         return await _wait(asyncio.wrap_future(self._threads().submit(find, folded)))
 
-    def _any_account_closed(self) -> bool:
+    def _any_nameless(self) -> bool:
         row = self._connection().execute(
-            "SELECT 1 FROM shelves WHERE kind = 'account' AND closed <> '' LIMIT 1"
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE folded GLOB 'lost-*')"
+            " OR EXISTS (SELECT 1 FROM shelves WHERE kind = 'account' AND closed <> '')"
         )
         return row.fetchone() is not None
 

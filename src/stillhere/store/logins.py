@@ -22,6 +22,7 @@ from stillhere.store.accounts import (
     CREDENTIALS,
     DEVICE_PREFIX,
     DEVICES,
+    LOST_NAME,
     Device,
     Password,
     find_folded,
@@ -103,7 +104,8 @@ class Logins:
             account = await self._store.gate.find(folded)
         if account is not None:
             await self._store.gate.enter(account, ACCOUNT)
-            name = name_of(self._store.core.reader(), account)
+            known = name_of(self._store.core.reader(), account)
+            name = name if known.startswith(LOST_NAME) else known
         if password.startswith(DEVICE_PREFIX):
             return self._check_device(account, name, password)
         self._check_failures(folded, client)

@@ -22,6 +22,7 @@ from stillhere.vault.tail import Tail, read_tail
 class Anchor:
     """The newest root, the tail after it, and the buckets' manifests as they are needed.
 
+    ``far`` is the vault itself once a mirror stands before it as ``vault``.
     ``broken`` has the buckets whose manifest can't be read, with the cause: their shelves
     can't be proven."""
 
@@ -29,6 +30,7 @@ class Anchor:
     root: Root
     tail: Tail
     epoch: int
+    far: Vault | None = None
     broken: dict[tuple[str, int], str] = field(default_factory=dict)
     _manifests: dict[tuple[str, int], Manifest] = field(default_factory=dict)
 
@@ -54,15 +56,14 @@ class Anchor:
         """Let a bucket's manifest go from memory."""
         self._manifests.pop((kind, bucket), None)
 
-    def source(self, account: bytes, kind: str) -> ShelfSource:
-        """Where one shelf's pieces are."""
+    def source(self, account: bytes, kind: str, *, far: bool = False) -> ShelfSource:
+        """Where one shelf's pieces are, in the mirror or (``far``) past it."""
         bucket = bucket_of(account, self.vault.bucket_bits)
         manifest = self.manifest(kind, bucket)
         entry = manifest.find(account) if manifest is not None else None
         broken = self.broken.get((kind, bucket), "")
-        return ShelfSource(
-            self.vault, manifest, entry, self.tail, account, kind, self.epoch, broken
-        )
+        vault = (self.far if far else None) or self.vault
+        return ShelfSource(vault, manifest, entry, self.tail, account, kind, self.epoch, broken)
 
     def buckets(self, kind: str) -> list[int]:
         """The buckets that have a manifest of this kind."""

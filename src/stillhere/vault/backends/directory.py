@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,13 +51,13 @@ class Directory:
     def read(self, name: str) -> bytes:
         """A whole object. Raises Missing, BackendError."""
         path = self.root / name
-        with _as_backend_error("read", path):
+        with _as_backend_error("read", path, self._check_there):
             return path.read_bytes()
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """``length`` bytes of an object from ``offset``, fewer at its end."""
         path = self.root / name
-        with _as_backend_error("read", path):
+        with _as_backend_error("read", path, self._check_there):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return os.pread(descriptor, length, offset)
@@ -67,7 +67,7 @@ class Directory:
     def size(self, name: str) -> int:
         """How many bytes an object has. Raises Missing, BackendError."""
         path = self.root / name
-        with _as_backend_error("read", path):
+        with _as_backend_error("read", path, self._check_there):
             return path.stat().st_size
 
     def names(self, folder: str) -> list[str]:
@@ -75,6 +75,7 @@ class Directory:
         path = self.root / folder
         with _as_backend_error("list", path), suppress(FileNotFoundError):
             return sorted(name for name in os.listdir(path) if not name.startswith("."))
+        self._check_there()
         return []
 
     def delete(self, name: str) -> None:
@@ -82,6 +83,16 @@ class Directory:
         path = self.root / name
         with _as_backend_error("delete", path), suppress(FileNotFoundError):
             path.unlink()
+
+    def _check_there(self) -> None:
+        """Nothing is known of what is missing while the vault itself is not there."""
+        copies = (self.root / FORMAT, self.root / twin(FORMAT))
+        if not self._create and not any(path.exists() for path in copies):
+            raise BackendError(
+                f"the vault is not in {self.root}",
+                safe="what was acknowledged before is in the vault",
+                hint="is its disk mounted?",
+            )
 
     def _link(self, folder: Path, path: Path, data: bytes) -> None:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -97,9 +108,7 @@ class Directory:
             os.close(directory)
 
     def _make_folder(self, folder: Path) -> None:
-        copies = (self.root / FORMAT, self.root / twin(FORMAT))
-        if not self._create and not any(path.exists() for path in copies):
-            raise OSError(errno.ENODEV, "the vault is not there; is its disk mounted?")
+        self._check_there()
         missing = []
         parent = folder
         while not parent.is_dir():
@@ -168,12 +177,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _as_backend_error(verb: str, path: Path) -> Iterator[None]:
+def _as_backend_error(
+    verb: str, path: Path, check_there: Callable[[], None] | None = None
+) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
         raise Exists(str(path)) from None
     except FileNotFoundError:
+        if check_there is not None and not path.name.startswith(FORMAT):
+            check_there()
         raise Missing(str(path)) from None
     except OSError as error:
         if error.errno == errno.EIO and verb == "read":
