@@ -6,18 +6,19 @@ that is somebody else's: `Unsteady` is a directory that fails when a test says s
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.found import found
-from stillhere.replication.start import Working, assemble, open_core, prove_start
+from stillhere.replication.start import Working, anchor_of, assemble, open_core, prove_start
 from stillhere.store import Core, ShelfWrite
-from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.image import Image, load_image
@@ -34,6 +35,17 @@ class Content(NamedTuple):
     chain: bytes
     rows: list[tuple[object, ...]]
     positions: dict[str, int]
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """A folder on a disk in memory, where there is one.
+
+    Rooms are tested for what they write and in which order; that it is synced, and that a real
+    disk keeps it, is tested in ``conformance/`` and by killing real servers."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @dataclass
@@ -104,7 +116,7 @@ class Unsteady(Directory):
     """A directory whose storage fails for the names that a test chooses.
 
     `refuse` fails before anything happened, `forget` after the object was made, `blind` on
-    reading. None of them is ever asked for the vault's format.
+    reading. `listed` is told of every folder that was listed, before whoever listed it goes on.
     """
 
     def __init__(self, root: Path) -> None:
@@ -112,6 +124,7 @@ class Unsteady(Directory):
         self.refuse: Callable[[str], bool] = _never
         self.forget: Callable[[str], bool] = _never
         self.blind: Callable[[str], bool] = _never
+        self.listed: Callable[[str], object] = _never
 
     def create(self, name: str, data: bytes) -> None:
         if self.refuse(name):
@@ -129,6 +142,16 @@ class Unsteady(Directory):
         if self.blind(name):
             raise BackendError(f"no answer about {name}")
         return super().size(name)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        if self.blind(name):
+            raise BackendError(f"no answer about {name}")
+        return super().read_range(name, offset, length)
+
+    def names(self, folder: str) -> list[str]:
+        names = super().names(folder)
+        self.listed(folder)
+        return names
 
     def steady(self) -> None:
         """From now on nothing fails."""
@@ -192,12 +215,6 @@ def contents(working: Working) -> dict[tuple[bytes, str], Content]:
     return {
         (a, kind): content(working, a, kind) for a in accounts for kind in ("account", CONTACTS)
     }
-
-
-def anchor_of(working: Working) -> Anchor:
-    """The newest manifests, and the tail after them, as this core would read them."""
-    identity = working.identity
-    return read_anchor(working.vault, identity.journal_keys, identity.epoch)
 
 
 def image_of(working: Working, account: bytes, kind: str = CONTACTS) -> Image:

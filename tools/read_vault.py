@@ -61,22 +61,32 @@ def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519Pri
     return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
 
 
+def unseal(key: bytes, sealed: bytes, associated: bytes) -> bytes:
+    return decompress(AESGCM(key).decrypt(sealed[:12], sealed[12:], associated))
+
+
 class Vault:
     """A vault and its kit: epochs, the newest root manifest, and the journal after its cut."""
 
     def __init__(self, folder: Path, kit: str) -> None:
         self.id, root, self.private = read_kit(kit)
         self.folder, self.keys, self.journal_keys = folder, {0: root}, {}
-        self.ends, self.sources, self.troubles = {}, [], []
-        said = json.loads((folder / "format.json").read_bytes())
-        form, whose, self.bits = said["stillhere"], said["vault"], said["bucket_bits"]
-        if form > 1 or whose != self.id.hex():
-            raise ValueError(f"vault {whose} of format {form}; the kit is of {self.id.hex()}")
+        self.ends, self.roots, self.sources, self.troubles, self.bits = {}, {}, [], [], None
+        lines = ("stillhere", "vault", "created", "cipher", "bucket_bits", "root", "kit")
+        for name in ("format.json", "format.json.twin"):
+            with suppress(*BROKEN):
+                said = json.loads((folder / name).read_bytes())
+                signed = "\n".join(str(said[line]) for line in lines).encode()
+                root.verify(bytes.fromhex(said["signature"]), signed)
+                self.bits = said["bucket_bits"] if said["stillhere"] == 1 else None
+        if self.bits is None:
+            raise ValueError(f"{folder} is not a vault of format 1 that belongs to this kit")
         self._read_epochs()
         self.cut, self.buckets = self._read_root()
         for epoch in range(min(self.cut, default=1), max(self.journal_keys) + 1):
-            for slot in self.names(f"epochs/{epoch:06d}/writers"):
-                self._read_writer(epoch, int(slot))
+            folders = map(int, self.names(f"journal/{epoch:06d}"))
+            for writer in sorted({*folders, *self.ends.get(epoch, {})}):
+                self._read_writer(epoch, writer)
 
     def names(self, folder: str) -> list[str]:
         place = self.folder / folder
@@ -94,23 +104,24 @@ class Vault:
                     return body
         raise ValueError(f"{name} is missing or broken, and so is its twin if it has one")
 
-    def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
-        return SUITE.decrypt(wrapped, self.private, info=info)
-
     def _read_epochs(self) -> None:
         newest = max((int(name) for name in self.names("epochs")), default=1)
         for number in range(1, newest + 1):
             # the last may be missing: a recovery was interrupted there
             with suppress(*BROKEN if number == newest > 1 else ()):
                 epoch = msgpack.decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
-                key = self.unwrap(epoch["journal_key"], b"stillhere journal key")
+                key = SUITE.decrypt(epoch["journal_key"], self.private, b"stillhere journal key")
                 self.keys[number] = Ed25519PublicKey.from_public_bytes(epoch["signing"])
                 self.journal_keys[number], self.ends[number - 1] = key, epoch["ends"]
+                self.roots[number] = epoch["roots"]
 
     def _read_root(self) -> tuple[dict, dict]:
         for name in sorted({n[:8] for n in self.names("manifest/root")}, reverse=True):
             try:
-                return msgpack.decode(self.signed(f"manifest/root/{name}"))[3:5]
+                root = msgpack.decode(self.signed(f"manifest/root/{name}"))
+                self.signed(f"manifest/root/{name}", by=root[1])
+                if all(int(name) <= last for epoch, last in self.roots.items() if epoch > root[1]):
+                    return root[3:5]
             except BROKEN as error:
                 self.troubles.append(f"{error}; an older one is used")
         return {}, {}
@@ -135,8 +146,7 @@ class Vault:
                 lost.append((first, reached))
         if reached < (end := self.ends.get(epoch, {}).get(writer, 0)):
             lost.append((reached + 1, end))
-        where = f"of writer {writer} in epoch {epoch} are lost: any shelf may lack changes"
-        self.troubles += [f"segments {first} to {last} {where}" for first, last in lost]
+        self.troubles += [f"segments {a} to {b} of {folder} are lost" for a, b in lost]
 
     def _read_source(self, name: str, epoch: int, writer: int, first: int, last: int) -> Source:
         data = (self.folder / name).read_bytes()
@@ -167,7 +177,7 @@ class Shelf:
 
     def _read_levels(self) -> None:
         wrapped = self.vault.signed(f"keys/{self.account[:1].hex()}/{self.account.hex()}")
-        self.key = self.vault.unwrap(wrapped, b"stillhere data key " + self.account)
+        self.key = SUITE.decrypt(wrapped, self.vault.private, b"stillhere data key " + self.account)
         bucket = int.from_bytes(self.account[:4], "big") >> (32 - self.vault.bits)
         number, digest = self.vault.buckets.get(self.kind, {}).get(bucket, (0, b""))
         if number:  # else everything is in the journal
@@ -211,17 +221,14 @@ class Shelf:
         checked = data[62:66] == crc32(data[:62]).to_bytes(4, "big")
         if not checked or data[:4] != b"CHNK" or data[5] != role or data[10:38] != self.owner:
             raise ValueError("a chunk is broken, or another one than its manifest says")
-        return self._unseal(data[66:], b"STHPACK1" + data[4:58])
-
-    def _unseal(self, sealed: bytes, associated: bytes) -> bytes:
-        return decompress(AESGCM(self.key).decrypt(sealed[:12], sealed[12:], associated))
+        return unseal(self.key, data[66:], b"STHPACK1" + data[4:58])
 
     def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
         numbers = struct.pack(">III", source.epoch, source.writer, row.segment)
         place = self.owner + struct.pack(">QQ", row.first, row.last)
         sealed = source.parts[row.offset : row.offset + row.entries + row.bodies]
         sealed = sealed[row.entries :] if which == b"B" else sealed[: row.entries]
-        return self._unseal(sealed, b"STHJRNL1" + numbers + place + which)
+        return unseal(self.key, sealed, b"STHJRNL1" + numbers + place + which)
 
     def _follow_chain(self) -> None:
         waiting = defaultdict(list)
@@ -230,19 +237,17 @@ class Shelf:
                 if row.owner == self.owner and row.last > self.last:
                     try:
                         plain = self._open_part(source, row, b"E")
+                        before, entries = msgpack.decode(plain, type=tuple[bytes, list[Raw]])
+                        waiting[before].append((source, row, entries))
                     except BROKEN:
                         self.problems.append(f"changes {row.first} to {row.last} do not open")
-                        continue
-                    before, entries = msgpack.decode(plain, type=tuple[bytes, list[Raw]])
-                    waiting[before].append((source, row, entries))
         key = mac(self.key, b"chain " + self.kind.encode() + b"\x01")
         while rivals := waiting.pop(self.chain, None):
             after = [reduce(lambda c, e: mac(key, c + bytes(e)), r[2], self.chain) for r in rivals]
             best = next((n for n, chain in enumerate(after) if chain in waiting), 0)
             self._apply(after[best], *rivals[best])
         beyond = [part for parts in waiting.values() for part in parts if part[1].first > self.last]
-        if beyond:
-            self.problems.append(f"changes after position {self.last} are missing")
+        self.problems += [f"changes after position {self.last} are missing"] * bool(beyond)
         for part in sorted(beyond, key=lambda part: part[1].first):
             self._apply(self.chain, *part)
 
@@ -256,21 +261,13 @@ class Shelf:
                 self._lay(Item(collection, href, seq, op, *about, time, body))
 
 
-def show(shelf: Shelf) -> None:
-    for item in shelf.items.values():
-        when = datetime.fromtimestamp(item.modified / 1000, UTC).isoformat(timespec="seconds")
-        state = ("present", "deleted", "held   ")[item.state]
-        print(" ", state, when, f"{item.size:9}", f"{item.collection}/{item.href}", item.uid)
-
-
-def extract(shelf: Shelf, folder: Path) -> None:
-    for item in (item for item in shelf.items.values() if item.state == PRESENT):
-        names = (item.collection or "collections", item.href)
-        safe = (re.sub(r"[/\\%\x00-\x1f]|^\.", lambda c: f"%{ord(c[0]):02X}", n) for n in names)
-        path = folder.joinpath(*safe)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(item.body)
+def extract(item: Item, folder: Path) -> None:
+    names = (item.collection or "collections", item.href)
+    safe = (re.sub(r"[/\\%\x00-\x1f]|^\.", lambda c: f"%{ord(c[0]):02X}", name) for name in names)
+    path = folder.joinpath(*safe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(item.body)
 
 
 def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
@@ -286,15 +283,18 @@ def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: 
             counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
             print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
             seen.append(not shelf.problems and HELD not in states)
-            if command != "list":
-                extract(shelf, Path(to)) if to else show(shelf)
+            for item in shelf.items.values() if command != "list" else ():
+                when = datetime.fromtimestamp(item.modified // 1000, UTC).isoformat()
+                state = ("present", "deleted", "held   ")[item.state]
+                print(" ", state, when, f"{item.size:9} {item.collection}/{item.href}", item.uid)
+                if to and item.body is not None:
+                    extract(item, Path(to))
     sys.stderr.writelines(f"{trouble}\n" for trouble in vault.troubles)
     return 2 if not seen else 0 if all(seen) and not vault.troubles else 1
 
 
 if __name__ == "__main__":
     try:
-        code = main(*sys.argv[1:]) if len(sys.argv) in (4, 6, 7) else print(__doc__) or 2
+        sys.exit(main(*sys.argv[1:]))
     except BROKEN as error:
-        code = print(f"error: {error}", file=sys.stderr) or 2
-    sys.exit(code)
+        sys.exit(print(f"error: {error}", file=sys.stderr) or 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -36,7 +35,7 @@ def made(tmp_path: Path) -> Made:
 
 
 def in_threads(*work: Callable[[], None]) -> None:
-    start = threading.Barrier(len(work))
+    start = threading.Barrier(len(work), timeout=60)
 
     def run(one: Callable[[], None]) -> None:
         start.wait()
@@ -135,7 +134,7 @@ def test_of_a_racing_segment_and_a_seal_one_takes_the_slot(made: Made) -> None:
     several = threading.Event()
 
     def write() -> None:
-        for _ in range(2000):
+        for _ in range(500):
             try:
                 writer.write(line.put(a="1"))
             except Exists:
@@ -170,13 +169,21 @@ def test_two_recoveries_that_seal_agree_on_the_end(made: Made) -> None:
     assert ends == [3, 3, 3]
 
 
-def test_an_unread_slot_counts_as_a_writer_that_must_be_sealed(made: Made) -> None:
-    for _ in range(2):
+@pytest.mark.parametrize("loss", ["broken", "gone"])
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_lost_slot_counts_as_a_writer_that_must_be_sealed(
+    made: Made, slot: int, loss: str
+) -> None:
+    """Its segments are there, and nobody may write more of them."""
+    for _ in range(3):
         register_writer(made.vault, made.signer, b"core")
-    made.flip(writer_name(1, 0), 40)
-    assert seal_writers(made.vault, made.kit, 1) == 2
-    with suppress(Damaged):
-        assert register_writer(made.vault, made.signer, b"core") is None
+    if loss == "broken":
+        made.flip(writer_name(1, slot), 40)
+    else:
+        made.remove(writer_name(1, slot))
+    assert seal_writers(made.vault, made.kit, 1) == 3
+    assert register_writer(made.vault, made.signer, b"core") is None
+    assert [slot.seal for slot in read_writers(made.vault, 1)] == [False, False, False, True]
 
 
 def test_only_the_root_seals(made: Made) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.rooms import quick_folder
 from tests.vault.vaults import KIND, Line, Made, Writer, make_vault
 
 from stillhere.errors import Damaged
@@ -56,8 +58,9 @@ class Segment:
 
 
 @pytest.fixture(scope="module")
-def segment(tmp_path_factory: pytest.TempPathFactory) -> Segment:
-    return Segment(make_vault(tmp_path_factory.mktemp("vault")))
+def segment() -> Iterator[Segment]:
+    with quick_folder() as folder:
+        yield Segment(make_vault(folder))
 
 
 def flipped(data: bytes, place: int) -> bytes:

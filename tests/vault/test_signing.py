@@ -103,19 +103,18 @@ def test_a_writer_s_slot_moved_from_another_epoch_is_no_registration(tmp_path: P
     assert register_writer(made.vault, made.signers[1], made.core) == 0
     slot = made.vault.backend.read(writer_name(1, 0))
     made.vault.backend.create(writer_name(2, 0), slot)
-    with pytest.raises(Damaged):
-        read_writers(made.vault, 2)
+    assert [slot.core for slot in read_writers(made.vault, 2)] == [b""]
 
 
 def test_a_core_of_a_sealed_epoch_registers_nobody_in_a_later_one(tmp_path: Path) -> None:
     made = make_vault(tmp_path)
+    assert register_writer(made.vault, made.signers[1], made.core) == 0
     made.begin(2)
     read_epochs(made.vault)
     name = writer_name(2, 0)
-    old = made.signers[1]
-    made.vault.backend.create(name, old.sign(name, made.signers[2].sign(name, b"")))
-    with pytest.raises(Damaged):
-        read_writers(made.vault, 2)
+    body = made.vault.verifier.verify(writer_name(1, 0), made.vault.backend.read(writer_name(1, 0)))
+    made.vault.backend.create(name, made.signers[1].sign(name, body))
+    assert [slot.core for slot in read_writers(made.vault, 2)] == [b""]
 
 
 def test_a_root_manifest_that_a_sealed_epoch_signs_afterwards_is_not_believed(

@@ -70,7 +70,9 @@ class Made:
 def make_vault(root: Path, *, bucket_bits: int = 0) -> Made:
     """A vault in its first epoch, which it trusts."""
     kit = Kit.make()
-    vault = create_vault(Directory(root, create=True), kit,
+    vault = create_vault(
+        Directory(root, create=True),
+        kit,
         bucket_bits=bucket_bits,
     )
     made = Made(vault, kit, os.urandom(32))

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import msgspec
 
+from stillhere.errors import Unavailable
 from stillhere.recovery.check import check
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
@@ -37,6 +38,7 @@ from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.vault.anchor import read_anchor
+from stillhere.vault.backends import BackendError
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
 
@@ -77,7 +79,15 @@ class Recovery:
         self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
         keys = identity.journal_keys
         ends = checked.ends
-        self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
+        try:
+            self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
+        except BackendError as error:
+            core.close()
+            raise Unavailable(
+                error.what,
+                safe="the old core is sealed; everything acknowledged is in the vault",
+                hint="start the same recovery again when the vault answers",
+            ) from error
         working = self.working = assemble(core, identity, checked.vault)
         self._replay_own()
         self._keys = KitKeys(checked)
@@ -88,8 +98,8 @@ class Recovery:
 
     def run(self) -> None:
         """Steps 5 to 8: blocking, beside the server. Announces mirrored, stage and whole."""
-        untrusted = self._mirror()
         accounts = list_keys(self._checked.vault)
+        untrusted = self._mirror()
         for stage in self.stages:
             self._unpack(stage, accounts, untrusted)
         self._adopt_unfinished(accounts)

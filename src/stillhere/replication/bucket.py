@@ -26,6 +26,7 @@ from stillhere.vault.manifests import (
     next_number,
     write_manifest,
 )
+from stillhere.vault.opened import Vault, exists
 from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
 from stillhere.vault.rosters import PRESENT, build_bodies, build_roster
 from stillhere.vault.segments import encode_entry
@@ -120,7 +121,7 @@ def build_bucket(
         number,
         [Pack(name, *known[name]) for name in numbering.names],
         [entries[account] for account in sorted(entries)],
-        _find_dropped(old, numbering.names),
+        _find_dropped(working.vault, old, numbering.names),
     )
     return Built(number, write_manifest(working.vault, working.signer, manifest), unproven)
 
@@ -150,7 +151,7 @@ def _write_shelf(
     else:
         assert old is not None
         base = _renumber(base, old, numbering)
-        if changed:
+        if image.last > last:  # notes move the head too, and change no row
             delta = _write_level(image, changed, data_key, packs, numbering)
     history = [numbering.span(old.place(s)) for s in entry.history] if entry and old else []
     if image.replaced or image.notes:
@@ -284,11 +285,11 @@ def _carry(
     )
 
 
-def _find_dropped(old: Manifest | None, needed: dict[str, int]) -> list[Dropped]:
+def _find_dropped(vault: Vault, old: Manifest | None, needed: dict[str, int]) -> list[Dropped]:
     if old is None:
         return []
     now = time.time_ns() // 1_000_000
-    kept = [d for d in old.dropped if d.since > now - KEEP_DROPPED_MS]
+    kept = [d for d in old.dropped if d.since > now - KEEP_DROPPED_MS or exists(vault, d.name)]
     name = manifest_name(old.kind, old.bucket, old.number)
     gone = [pack.name for pack in old.packs if pack.name not in needed]
     return kept + [Dropped(n, now) for n in (*gone, name, twin(name))]

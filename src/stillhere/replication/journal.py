@@ -41,7 +41,7 @@ from stillhere.vault.tail import Span, list_journal, read_source
 
 MAX_UNROLLED = 512  # segments outside roll-ups; past twice that, writes slow down
 MAX_TAIL = 64 << 20  # bytes outside the ledger, likewise
-SLOW_DOWN_S = 0.02
+SLOW_DOWN_S, SLOW_STEPS = 0.02, 50
 TRIES = 3
 _INTENT = struct.Struct(">QQQ")
 
@@ -63,7 +63,7 @@ class VaultJournal:
         self.rolled = 0  # the last one that is in a roll-up
         self.tail_bytes = 0  # written since the last compaction
         self.busy = False
-        self.wake: Callable[[], None] = lambda: None
+        self.wake: Callable[[], None] | None = None  # set by whoever tends this journal
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Replay what was made durable and not committed, by this writer or a dead one."""
@@ -95,8 +95,7 @@ class VaultJournal:
         if self.writer is None:
             self._take_slot()
         assert self.writer is not None
-        if self.written - self.rolled > 2 * MAX_UNROLLED or self.tail_bytes > 2 * MAX_TAIL:
-            time.sleep(SLOW_DOWN_S)
+        self._slow_down()
         keys = [self._core.data_keys.get(group.account) for group in groups]
         parts, chains = [], []
         for group, key in zip(groups, keys, strict=True):
@@ -119,9 +118,18 @@ class VaultJournal:
         self._create(segment_name(self._identity.epoch, self.writer, number), data)
         self.written, self._touched, self._digest = number, touched, digest_of(data)
         self.tail_bytes += len(data)
-        if number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2:
+        due = number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2
+        if due and self.wake is not None:
             self.wake()
         return Receipt(self._identity.epoch, self.writer, number, self._digest, chains)
+
+    def _slow_down(self) -> None:
+        """Past the bounds, wait (a while, not for ever) for the one who tends the journal."""
+        for _ in range(SLOW_STEPS if self.wake is not None else 0):
+            over = self.written - self.rolled >= 2 * MAX_UNROLLED
+            if not over and self.tail_bytes <= 2 * MAX_TAIL:
+                break
+            time.sleep(SLOW_DOWN_S)
 
     def _create(self, name: str, data: bytes) -> None:
         """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again."""

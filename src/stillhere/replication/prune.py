@@ -12,6 +12,7 @@ from stillhere.replication.start import Working
 from stillhere.vault.backends import Missing
 from stillhere.vault.layout import ROOT_FOLDER, epoch_name, root_name, twin
 from stillhere.vault.manifests import Root, read_manifest, read_root, read_root_number
+from stillhere.vault.opened import exists
 from stillhere.vault.tail import list_journal
 
 KEEP_MS = 7 * 24 * 3600 * 1000
@@ -22,11 +23,7 @@ def prune(working: Working, *, keep_ms: int = KEEP_MS) -> int:
 
     Raises Damaged, BackendError."""
     vault = working.vault
-    try:
-        vault.backend.size(epoch_name(working.identity.epoch + 1))
-    except Missing:
-        pass
-    else:
+    if exists(vault, epoch_name(working.identity.epoch + 1)):
         return 0
     root = read_root(vault)
     limit = time.time_ns() // 1_000_000 - keep_ms
@@ -36,7 +33,7 @@ def prune(working: Working, *, keep_ms: int = KEEP_MS) -> int:
     names = _dropped(working, root, limit) + _old_roots(working, settled)
     names += _old_journal(working, settled)
     kept = set(root.keep)
-    names = [name for name in names if name not in kept]
+    names = [name for name in names if name not in kept and exists(vault, name)]
     for name in names:
         vault.backend.delete(name)
     return len(names)
@@ -78,5 +75,6 @@ def _old_journal(working: Working, settled: Root) -> list[str]:
     for epoch, writers in settled.cut.items():
         for writer, cut in writers.items():
             spans = list_journal(working.vault, epoch, writer).spans
-            names += [span.name for span in spans if span.last <= cut]
+            # the newest object stays: a vault without any journal is half a vault
+            names += [span.name for span in spans[:-1] if span.last <= cut]
     return names

@@ -45,6 +45,8 @@ def roll_up(
             raise Damaged(f"{span.name} is gone") from None
         if source is None:
             break
+        if source.whole is None:
+            source.whole = vault.backend.read(span.name)
         group.append(source)
         size += len(source.whole or b"")
         if size >= MAX_ROLL_BYTES:

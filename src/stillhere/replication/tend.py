@@ -51,16 +51,21 @@ class Tender:
         while not self._stopping:
             self._wake.wait(self._limits.fence_every_s)
             self._wake.clear()
-            if self._working.store.gate.halted is not None:
-                continue
-            try:
-                check_fence(self._working)
-                self._rolls += self._working.roll(self._limits.roll_segments)
-                if self.compacting and self._compaction_is_due():
-                    self._compact()
-                self.trouble = None
-            except StillhereError as error:
-                self.trouble = error
+            if self._working.store.gate.halted is None:
+                self.trouble = self._tend()
+
+    def _tend(self) -> StillhereError | None:
+        """One round; whatever fails is told, and tried again in the next."""
+        try:
+            check_fence(self._working)
+            self._rolls += self._working.roll(self._limits.roll_segments)
+            if self.compacting and self._compaction_is_due():
+                self._compact()
+        except StillhereError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 (the fence is looked at again, come what may)
+            return StillhereError(f"the vault could not be tended: {error}")
+        return None
 
     def _compaction_is_due(self) -> bool:
         waited = time.monotonic() - self._compacted

@@ -66,14 +66,18 @@ class Verified(msgspec.Struct, frozen=True):
 def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) -> Verified:
     """Prove every shelf of the vault and compare it with the core. Raises BackendError."""
     started = time.monotonic()
-    rows = working.core.reader().execute("SELECT account, kind FROM shelves WHERE last_seq > 0")
-    shelves = set(rows.fetchall())
-    anchor = anchor_of(working)
-    shelves |= _in_vault(anchor)
+    rows = working.core.reader().execute(
+        "SELECT account, kind, last_seq FROM shelves WHERE last_seq > 0"
+    )
+    reached = {(account, kind): last for account, kind, last in rows}
+    anchor = anchor_of(working)  # after the core's positions: it must have them all
+    shelves = reached.keys() | _in_vault(anchor)
     findings, spares, records = list(_check_service(working)), [], 0
     for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
         image, problems, broken = _prove(working, anchor, account, kind)
         records += sum(map(bool, image.columns.collections)) if image is not None else 0
+        if image is not None and image.last < reached.get((account, kind), 0):
+            problems.append(f"the vault ends at {image.last}, and the core is further")
         if problems:
             findings.append(Finding(account, kind, problems))
         if broken:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from stillhere.errors import Damaged
+from stillhere.errors import Damaged, StillhereError
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.codec import JOURNAL_LEVEL, seal, unseal
 from stillhere.vault.kit import Kit, wrap
@@ -125,12 +125,17 @@ def _sealing_key(names_key: bytes) -> bytes:
 
 
 def _first_proven(vault: Vault, names: tuple[str, ...], open_body: _Opening) -> bytes:
-    failure: Exception = Damaged(f"{names[0]} is missing")
+    """What the first copy holds that proves itself.
+
+    Raises BackendError when none did and one was silent, else Damaged."""
+    failure: StillhereError = Damaged(f"{names[0]} is missing")
     for name in names:
         try:
             return open_body(vault.verifier.verify(name, vault.backend.read(name)))
         except Missing:
             continue
-        except (Damaged, BackendError) as error:
+        except BackendError as error:
             failure = error
+        except Damaged as error:
+            failure = failure if isinstance(failure, BackendError) else error
     raise failure

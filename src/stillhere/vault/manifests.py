@@ -140,17 +140,21 @@ def write_manifest(vault: Vault, signer: Signer, manifest: Manifest) -> bytes:
 def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: bytes) -> Manifest:
     """The manifest that a root names, from whichever copy proves itself. Raises Damaged."""
     name = manifest_name(kind, bucket, number)
+    silent: BackendError | None = None
     for copy in (name, twin(name)):
         try:
             data = vault.backend.read(copy)
-        except (Missing, BackendError):
+        except (Missing, Damaged):
+            continue
+        except BackendError as error:
+            silent = error
             continue
         if hashlib.sha256(data).digest() == digest:
             body = vault.verifier.verify(name, data)
             return _manifests.decode(
                 zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_PLAIN)
             )
-    raise Damaged(f"{name} is missing or broken, and so is its twin")
+    raise silent or Damaged(f"{name} is missing or broken, and so is its twin")
 
 
 def next_root_number(vault: Vault) -> int:

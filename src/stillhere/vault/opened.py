@@ -136,6 +136,15 @@ def mend_format(vault: Vault) -> bool:
     return mended
 
 
+def exists(vault: Vault, name: str) -> bool:
+    """Whether there is an object of this name. Raises BackendError."""
+    try:
+        vault.backend.size(name)
+    except Missing:
+        return False
+    return True
+
+
 def probe_backend(backend: Backend) -> None:
     """Prove that a second create of one name fails, without which nothing here is safe."""
     name = f"probe/{os.urandom(8).hex()}"

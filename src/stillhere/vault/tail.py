@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.backends import Missing
 from stillhere.vault.epochs import is_seal
 from stillhere.vault.layout import (
     journal_folder,
@@ -39,6 +40,7 @@ Cut = Mapping[int, Mapping[int, int]]
 
 _SEGMENT = re.compile(r"(\d{12})\.seg$")
 _ROLL = re.compile(r"(\d{12})-(\d{12})\.roll$")
+LISTINGS = 5  # how often a folder is listed again when a roll-up has moved what was listed
 KEEP_BYTES = 1 << 20  # objects up to this size are kept whole in memory while a tail is used
 
 
@@ -84,6 +86,8 @@ class Source:
     header: Header
     start: int
     whole: bytes | None
+    size: int
+    journal_key: bytes = field(repr=False)
 
     def rows(self, account: bytes, kind: str) -> list[Row]:
         """The parts of one shelf, in order."""
@@ -91,26 +95,46 @@ class Source:
 
     def entries(self, data_key: bytes, row: Row) -> tuple[bytes, list[bytes]]:
         """A part's chain before and its encoded entries. Raises Damaged, BackendError."""
-        sealed = self._piece(row.offset, row.entries_length)
+        sealed = self._piece(row, 0, row.entries_length)
         return open_entries(data_key, self.header, row, sealed)
 
     def bodies(self, data_key: bytes, row: Row) -> list[bytes | None]:
         """A part's bodies. Raises Damaged, BackendError."""
-        sealed = self._piece(row.offset + row.entries_length, row.bodies_length)
+        sealed = self._piece(row, row.entries_length, row.bodies_length)
         return open_bodies(data_key, self.header, row, sealed)
 
     def sealed(self, row: Row) -> bytes:
         """A part's bytes as they are, for a roll-up."""
-        return self._piece(row.offset, row.entries_length + row.bodies_length)
+        return self._piece(row, 0, row.entries_length + row.bodies_length)
 
-    def _piece(self, offset: int, length: int) -> bytes:
-        start = self.start + offset
+    def _piece(self, row: Row, offset: int, length: int) -> bytes:
+        start = self.start + row.offset + offset
         if self.whole is not None:
             return self.whole[start : start + length]
         try:
             return self.vault.backend.read_range(self.name, start, length)
         except Missing:
-            raise Damaged(f"{self.name} is missing") from None
+            return self._rolled(row).piece_of(row, offset, length)
+
+    def _rolled(self, row: Row) -> Source:
+        """The roll-up that this segment has gone into since it was read. Raises Damaged."""
+        epoch, writer = self.header.epoch, self.header.writer
+        for span in list_journal(self.vault, epoch, writer, row.segment - 1).spans[:1]:
+            if span.first <= row.segment <= span.last and span.name != self.name:
+                with suppress(Missing):
+                    moved = read_source(
+                        self.vault, self.journal_key, span.name, epoch, writer, span
+                    )
+                    if moved is not None:
+                        return moved
+        raise Damaged(f"{self.name} is missing")
+
+    def piece_of(self, part: Row, offset: int, length: int) -> bytes:
+        """A piece of another object's part, which lies in this one too. Raises Damaged."""
+        for row in find_rows(self.header.rows, part.account, part.kind):
+            if (row.segment, row.first) == (part.segment, part.first):
+                return self._piece(row, offset, length)
+        raise Damaged(f"{self.name} lacks a part of segment {part.segment}")
 
 
 @dataclass
@@ -207,40 +231,74 @@ def _read_writer(
     after: int,
     sealed_end: int | None,
 ) -> None:
-    listing = list_journal(vault, epoch, writer, after)
-    if sealed_end is not None:  # what lies beyond is the seal, whether or not it can be read
-        listing = listing.until(sealed_end)
-    lost = [(first, last, "missing") for first, last in listing.gaps]
-    reached = after
-    sources: list[Source] = []
-    for span in listing.spans:
-        try:
-            source = read_source(vault, journal_key, span.name, epoch, writer, span)
-        except (Damaged, BackendError, Missing) as error:
-            lost.append((span.first, span.last, str(error)))
-            reached = span.last
-            continue
-        if source is None:  # the seal: the journal ends before it
-            break
-        sources.append(source)
-        tail.size += vault.backend.size(span.name) if source.whole is None else len(source.whole)
-        reached = span.last
-    reached = max([reached, *(last for _, last, _ in lost)])
+    sources, lost = _read_listed(vault, journal_key, epoch, writer, after, sealed_end)
+    reached = max([after, *(s.header.last for s in sources), *(last for _, last, _ in lost)])
     if sealed_end is not None and reached < sealed_end:
         lost.append((reached + 1, sealed_end, "missing"))
         reached = sealed_end
     tail.sources += sources
+    tail.size += sum(source.size for source in sources)
     tail.ends.setdefault(epoch, {})[writer] = reached
-    successors = {source.header.first: source.header for source in sources}
-    for first, last, cause in sorted(lost):
-        touched = None
-        header = successors.get(last + 1)
-        if first == last and header is not None and header.touched_before:
-            touched = frozenset(
-                (account, unpad_kind(kind))
-                for account, kind, _ in unpack_touched(header.touched_before)
-            )
-        tail.gaps.append(Gap(epoch, writer, first, last, cause, touched))
+    tail.gaps += [
+        Gap(epoch, writer, first, last, cause, _touched_by_lost(first, last, sources))
+        for first, last, cause in sorted(lost)
+    ]
+
+
+def _read_listed(
+    vault: Vault,
+    journal_key: bytes,
+    epoch: int,
+    writer: int,
+    after: int,
+    sealed_end: int | None,
+    listings: int = LISTINGS,
+) -> tuple[list[Source], list[tuple[int, int, str]]]:
+    """A writer's objects and what is lost of them, from a listing that nobody rolled away."""
+    listing = list_journal(vault, epoch, writer, after)
+    if sealed_end is not None:  # what lies beyond is the seal, whether or not it can be read
+        listing = listing.until(sealed_end)
+    sources, lost, moved = _read_spans(vault, journal_key, epoch, writer, listing.spans)
+    if moved and listings > 1:
+        return _read_listed(vault, journal_key, epoch, writer, after, sealed_end, listings - 1)
+    return sources, lost + [(first, last, "missing") for first, last in listing.gaps]
+
+
+def _read_spans(
+    vault: Vault, journal_key: bytes, epoch: int, writer: int, spans: Iterable[Span]
+) -> tuple[list[Source], list[tuple[int, int, str]], bool]:
+    """The objects of a listing, those that are broken, and whether any has gone since.
+
+    One that has gone was rolled up meanwhile, or was lost: another listing tells."""
+    sources: list[Source] = []
+    lost: list[tuple[int, int, str]] = []
+    moved = False
+    for span in spans:
+        try:
+            source = read_source(vault, journal_key, span.name, epoch, writer, span)
+        except Missing:
+            moved = True
+            lost.append((span.first, span.last, "missing"))
+            continue
+        except Damaged as error:
+            lost.append((span.first, span.last, error.what))
+            continue
+        if source is None:  # the seal: the journal ends before it
+            break
+        sources.append(source)
+    return sources, lost, moved
+
+
+def _touched_by_lost(
+    first: int, last: int, sources: Iterable[Source]
+) -> frozenset[tuple[bytes, str]] | None:
+    """Which shelves a lost segment touched, if its successor tells; None when not known."""
+    for source in sources:
+        header = source.header
+        if first == last and header.first == last + 1 and header.touched_before:
+            rows = unpack_touched(header.touched_before)
+            return frozenset((account, unpad_kind(kind)) for account, kind, _ in rows)
+    return None
 
 
 def read_source(
@@ -255,10 +313,10 @@ def read_source(
         if is_seal(vault, name, data):
             return None
         header, start = read_header(journal_key, data)
-        source = Source(vault, name, header, start, data)
+        source = Source(vault, name, header, start, data, size, journal_key)
     else:
         header, start = _read_large_header(vault, journal_key, name, size)
-        source = Source(vault, name, header, start, None)
+        source = Source(vault, name, header, start, None, size, journal_key)
     if (header.epoch, header.writer, header.first, header.last) != (
         epoch,
         writer,

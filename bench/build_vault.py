@@ -1,0 +1,97 @@
+"""Builds one vault: `python bench/build_vault.py FOLDER ACCOUNTS`.
+
+Everything passes the product's own write path: accounts with a device each, a change for every
+contact in the journal, one compaction, then as many single edits as may wait outside roll-ups
+on an ordinary day: a first answer must read past them. FOLDER then holds the vault, its kit
+and people.json, which is written last: [account id, log-in name, device password] each.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cards import BOOK, make_cards, revise
+from processes import run_cli
+from stillhere.replication.compact import compact
+from stillhere.replication.start import open_core
+from stillhere.store import NewAccount, Store
+from stillhere.store.draft import ShelfWrite
+
+AT_ONCE = 500  # accounts
+EDITS = 400  # each a segment of its own in the journal
+
+
+def main() -> None:
+    """Builds, and says how long each part took."""
+    folder, accounts = Path(sys.argv[1]), int(sys.argv[2])
+    home = folder / "home"
+    kit = str(folder / "kit.txt")
+    run_cli("init", "--home", str(home), "--vault", str(folder / "vault"), "--kit", kit)
+    working = open_core(home)
+    began = time.perf_counter()
+    try:
+        people: list[tuple[str, str, str]] = []
+        for first in range(0, accounts, AT_ONCE):
+            people += _fill(working.store, range(first, min(first + AT_ONCE, accounts)))
+        written = time.perf_counter()
+        compact(working)
+        compacted = time.perf_counter()
+        for edit in range(EDITS):
+            _edit(working.store, people, edit)
+        print(
+            f"  written in {written - began:.1f} s, compacted in {compacted - written:.1f} s, "
+            f"{EDITS} edits in {time.perf_counter() - compacted:.1f} s",
+            flush=True,
+        )
+    finally:
+        working.close()
+    shutil.rmtree(home)
+    (folder / "people.json").write_text(json.dumps(people))
+
+
+def _fill(store: Store, numbers: range) -> list[tuple[str, str, str]]:
+    wanted = [NewAccount(f"person-{number:05}", None, "phone") for number in numbers]
+    made = store.accounts.create_many(wanted)
+    waiting = [
+        store.write(one.account, "contacts", _write_cards(make_cards(number, BOOK)), device="phone")
+        for number, one in zip(numbers, made, strict=True)
+    ]
+    for future in waiting:
+        future.result()
+    passwords = [one.device.password for one in made if one.device is not None]
+    return [
+        (one.account.hex(), one.name, password)
+        for one, password in zip(made, passwords, strict=True)
+    ]
+
+
+def _edit(store: Store, people: list[tuple[str, str, str]], edit: int) -> None:
+    number = edit * len(people) // EDITS
+    cards = make_cards(number, BOOK)
+    href, card = cards[edit % BOOK]
+    account = bytes.fromhex(people[number][0])
+    store.write(account, "contacts", _write_cards([(href, revise(card, edit))])).result()
+
+
+def _write_cards(cards: list[tuple[str, bytes]]) -> Callable[[ShelfWrite], None]:
+    def write(shelf: ShelfWrite) -> None:
+        for href, card in cards:
+            shelf.put(
+                "contacts",
+                href,
+                card,
+                uid=href.removesuffix(".vcf"),
+                component="VCARD",
+                media_type="text/vcard",
+            )
+
+    return write
+
+
+if __name__ == "__main__":
+    main()

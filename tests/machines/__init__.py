@@ -1,0 +1,1 @@
+"""Hypothesis machines: random lives of the real rooms, compared with plain dictionaries."""

@@ -1,0 +1,1 @@
+"""Losing the core and getting it back: what must be there afterwards, and what may be missing."""

@@ -1,0 +1,124 @@
+"""Damage to every kind of object in a vault, one at a time.
+
+What comes of it is one of three: it is repaired from a second copy (``whole``), what is
+missing is named (``held``, ``closed``), or the vault is refused untouched (``refused``).
+``judge`` sees to it that nothing wrong is served, and nothing is missing without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from tests.recovery.judge import recover_twice
+from tests.recovery.objects import Damage, cut, delete, find_targets, flip, replay, swap
+from tests.recovery.service import Worn
+
+WHOLE = {"whole"}
+NAMED = {"whole", "held", "closed"}
+REFUSED = {"refused"}
+ANYTHING = NAMED | REFUSED
+
+DAMAGES: dict[str, Damage] = {
+    "first byte flipped": flip(0),
+    "middle byte flipped": flip(0.5),
+    "last byte flipped": flip(1),
+    "cut in half": cut(0.5),
+    "empty": cut(0),
+    "deleted": delete,
+    "swapped": swap,
+    "replayed": replay,
+}
+ON_TWINS = ("middle byte flipped", "deleted")
+ON_BOTH = ("middle byte flipped", "empty", "deleted", "replayed")
+
+# what there is once, and what may come of damage to it
+SINGLE = {
+    "slot of the first epoch": ANYTHING,
+    "slot of the newest epoch": ANYTHING,
+    "seal of the writers": WHOLE,
+    "name": WHOLE,
+    "roll-up of the first epoch": NAMED,
+    "roll-up": NAMED,
+    "segment of the first epoch": NAMED,
+    "last segment of the first epoch": NAMED,
+    "seal of the journal": WHOLE,
+    "first segment": NAMED,
+    "segment": NAMED,
+    "last segment": NAMED,
+    "bodies of account base": NAMED,
+    "bodies of contacts base": NAMED,
+    "bodies of contacts delta": NAMED,
+    "history": WHOLE,
+}
+# what there is twice: one copy is always enough; without both
+TWICE = {
+    "format": REFUSED,
+    "first epoch": REFUSED,
+    "newest epoch": REFUSED,
+    "root manifest": ANYTHING,
+    "service keys": REFUSED,
+    "key": NAMED,
+    "manifest of account": NAMED,
+    "manifest of contacts": NAMED,
+    "rosters of account base": NAMED,
+    "rosters of contacts base": NAMED,
+    "rosters of contacts delta": NAMED,
+}
+# the end of a journal that nothing has sealed yet leaves no trace when it is deleted
+UNKNOWABLE = {
+    ("last segment", "deleted"),
+    ("last segment", "swapped"),
+    ("last segment", "replayed"),
+}
+
+
+# of these there is no other one, or no older one
+ALONE = {
+    "swapped": {"format", "service keys", "seal of the journal"},
+    "replayed": {
+        "format",
+        "service keys",
+        "first epoch",
+        "slot of the first epoch",
+        "slot of the newest epoch",
+        "seal of the writers",
+        "name",
+        "key",
+        "roll-up of the first epoch",
+        "bodies of account base",
+        "bodies of contacts base",
+        "rosters of account base",
+        "rosters of contacts base",
+        "manifest of account",
+        "history",
+    },
+}
+
+
+def _table() -> Iterator[object]:
+    for kind, damage in product(SINGLE | TWICE, DAMAGES):
+        if kind in ALONE.get(damage, ()) or (kind, damage) in UNKNOWABLE:
+            continue
+        if kind in SINGLE:
+            yield pytest.param(kind, damage, "it", SINGLE[kind], id=f"{kind}, {damage}")
+            continue
+        yield pytest.param(kind, damage, "it", WHOLE, id=f"{kind}, {damage}")
+        if damage in ON_TWINS:
+            yield pytest.param(kind, damage, "its twin", WHOLE, id=f"twin of {kind}, {damage}")
+        if damage in ON_BOTH:
+            yield pytest.param(kind, damage, "both", TWICE[kind], id=f"{kind} and twin, {damage}")
+
+
+@pytest.mark.parametrize(("kind", "damage", "which", "allowed"), list(_table()))
+def test_nothing_wrong_is_served_and_nothing_is_missing_without_a_word(
+    worn: Worn, tmp_path: Path, kind: str, damage: str, which: str, allowed: set[str]
+) -> None:
+    target = find_targets(worn)[kind]
+    copies = {"it": [target.name], "its twin": [target.twin], "both": [target.name, target.twin]}
+    for copy in copies[which]:
+        DAMAGES[damage](worn.place, target, copy)
+    outcome = recover_twice(worn, tmp_path, always=damage == "deleted")
+    assert outcome.how in allowed

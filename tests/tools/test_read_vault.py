@@ -1,0 +1,317 @@
+"""tools/read_vault.py against vaults that the rooms made: it reads what they would read."""
+
+import ast
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from stillhere.recovery.recovery import Recovery
+from stillhere.replication.compact import compact
+from stillhere.replication.found import found
+from stillhere.replication.rollup import roll_up
+from stillhere.replication.start import Working, open_core
+from stillhere.store import NewAccount, Record
+from stillhere.vault.kit import Kit
+from stillhere.vault.signing import Signer
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "read_vault.py"
+KINDS = ("account", "contacts")
+NAMES = ("Zoë", "anna", "李 雷")
+Rows = list[tuple[Record, bytes | None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A vault with everything in it that a vault can have, its kit, and what the core had."""
+
+    vault: Path
+    kit: Path
+    accounts: dict[str, bytes]
+    rows: dict[tuple[bytes, str], Rows]
+    positions: dict[tuple[bytes, str], tuple[int, bytes]]
+    old_signer: Signer
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    place = tmp_path_factory.mktemp("service")
+    kit = found(place / "home", place / "vault")
+    (place / "kit.txt").write_text(f"Words around it.\n{kit.text()}More words.\n", "utf-8")
+    working = open_core(place / "home")
+    new = [NewAccount(name, device="phone") for name in NAMES]
+    accounts = {made.name: made.account for made in working.store.accounts.create_many(new)}
+    zoe, anna, lei = accounts.values()
+    for account in accounts.values():
+        put(working, account, {f"{number}.vcf": b"card %d " % number * 40 for number in range(30)})
+    compact(working)  # bases
+    put(working, zoe, {"3.vcf": b"newer", "é/ü.vcf": b"", ".hidden": b"dot", "100%.vcf": b"%"})
+    change(working, zoe, lambda shelf: shelf.delete("contacts", "4.vcf"))
+    compact(working)  # a delta, and history
+    working.close()
+    working = open_core(place / "home")  # the next process, in the same slot
+    for number in range(6):
+        put(working, anna, {f"{number}.vcf": b"anna %d" % number})
+    change(working, lei, lambda shelf: shelf.put_collection("work", {"{DAV:}displayname": "Büro"}))
+    roll(working)
+    change(working, anna, lambda shelf: shelf.keep_conflict("contacts", "0.vcf", b"lost"))
+    working.close()
+    old_signer = working.signer
+    shutil.rmtree(place / "home")  # the core is lost, and comes back as epoch 2
+    recovery = Recovery(place / "new", place / "vault", kit, lambda event, **facts: None)
+    working = recovery.begin()
+    recovery.run()
+    put(working, zoe, {"5.vcf": b"in epoch 2"}, "contacts")
+    put(working, lei, {"first.vcf": b"at work"}, "work")
+    change(working, lei, lambda shelf: shelf.delete("contacts", "7.vcf"))
+    rows, positions = {}, {}
+    for account in accounts.values():
+        for kind in KINDS:
+            with working.store.read(account, kind) as shelf:
+                rows[account, kind] = shelf.everything()
+                positions[account, kind] = (shelf.last_seq, shelf.chain)
+    working.close()
+    return Service(place / "vault", place / "kit.txt", accounts, rows, positions, old_signer)
+
+
+def put(working: Working, account: bytes, cards: dict[str, bytes], book: str = "contacts") -> None:
+    def write(shelf):
+        for href, body in cards.items():
+            shelf.put(book, href, body, uid=href, component="VCARD", media_type="text/vcard")
+
+    change(working, account, write)
+
+
+def change(working: Working, account: bytes, fn: Callable) -> None:
+    working.store.write(account, "contacts", fn, device="phone").result()
+
+
+def roll(working: Working) -> None:
+    writer, identity = working.journal.writer, working.identity
+    assert writer is not None
+    upto = working.journal.written
+    key = identity.journal_key
+    assert roll_up(working.vault, key, identity.epoch, writer, after=0, upto=upto, least=2) == upto
+
+
+@pytest.fixture
+def copy(service: Service, tmp_path: Path) -> Path:
+    """The vault, to be damaged."""
+    return Path(shutil.copytree(service.vault, tmp_path / "vault"))
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("read_vault", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-X", "utf8", str(TOOL), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
+
+
+def read(tool: ModuleType, vault: Path, service: Service) -> dict:
+    """Every shelf as the tool reads it."""
+    opened = tool.Vault(vault, service.kit.read_text("utf-8"))
+    shelves = {key: tool.Shelf(opened, *key) for key in service.rows}
+    return shelves | {"troubles": opened.troubles}
+
+
+def assert_all_there(shelves: dict, service: Service) -> None:
+    for key, rows in service.rows.items():
+        shelf = shelves[key]
+        assert shelf.problems == []
+        assert (shelf.last, shelf.chain) == service.positions[key]
+        theirs = [(*record, body) for record, body in rows]
+        assert [tuple(item) for _, item in sorted(shelf.items.items())] == theirs
+
+
+def test_it_stands_alone_and_in_one_screenful_of_files() -> None:
+    tree = ast.parse(TOOL.read_text("utf-8"))
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    assert modules - sys.stdlib_module_names == {"cryptography", "msgspec", "zstandard"}
+    assert len(TOOL.read_text("utf-8").splitlines()) <= 300
+
+
+def test_reads_what_the_core_had(tool: ModuleType, service: Service) -> None:
+    shelves = read(tool, service.vault, service)
+    assert shelves["troubles"] == []
+    assert_all_there(shelves, service)
+
+
+def test_lists_every_shelf(service: Service) -> None:
+    listed = run(service.vault, service.kit, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    for name, account in service.accounts.items():
+        for kind in KINDS:
+            present = sum(record.state == 0 for record, _ in service.rows[account, kind])
+            line = f"{account.hex()}  {kind}  {name}  {present} present, 0 held\n"
+            assert line in listed.stdout
+
+
+def test_shows_one_shelf_by_name_or_id(service: Service) -> None:
+    by_name = run(service.vault, service.kit, "show", "Zoë", "contacts")
+    by_id = run(service.vault, service.kit, "show", service.accounts["Zoë"].hex(), "contacts")
+    assert by_name.returncode == by_id.returncode == 0
+    assert by_name.stdout == by_id.stdout
+    assert "deleted" in next(line for line in by_name.stdout.splitlines() if "/4.vcf" in line)
+    assert len(by_name.stdout.splitlines()) == 1 + len(
+        service.rows[service.accounts["Zoë"], "contacts"]
+    )
+
+
+def test_extracts_bodies_byte_for_byte(service: Service, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(service.vault, service.kit, "extract", "Zoë", "contacts", out).returncode == 0
+    rows = service.rows[service.accounts["Zoë"], "contacts"]
+    theirs = {r.href: body for r, body in rows if r.collection and body is not None}
+    safe = {"é/ü.vcf": "é%2Fü.vcf", ".hidden": "%2Ehidden", "100%.vcf": "100%25.vcf"}
+    ours = {path.name: path.read_bytes() for path in (out / "contacts").iterdir()}
+    assert ours == {safe.get(href, href): body for href, body in theirs.items()}
+    assert {path.name for path in (out / "collections").iterdir()} == {"contacts"}
+
+
+def test_says_when_there_is_no_such_shelf(service: Service) -> None:
+    assert run(service.vault, service.kit, "show", "nobody", "contacts").returncode == 2
+
+
+def test_a_broken_format_has_a_twin(tool: ModuleType, service: Service, copy: Path) -> None:
+    (copy / "format.json").write_text((copy / "format.json").read_text().replace(": 6", ": 4"))
+    assert_all_there(read(tool, copy, service), service)
+    (copy / "format.json.twin").unlink()
+    assert run(copy, service.kit, "list").returncode == 2
+
+
+def test_a_lost_writer_s_slot_hides_nothing(tool: ModuleType, service: Service, copy: Path) -> None:
+    for slot in copy.glob("epochs/*/writers/*"):
+        slot.unlink()
+    assert_all_there(read(tool, copy, service), service)
+
+
+def test_refuses_a_kit_with_a_mistake_another_kit_and_no_vault(
+    service: Service, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.txt"
+    text = service.kit.read_text("utf-8")
+    at = text.index("key:") + 9
+    for said in (
+        text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :],
+        Kit.make().text(),
+        "a shopping list",
+    ):
+        wrong.write_text(said, "utf-8")
+        refused = run(service.vault, wrong, "list")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith("error: ")
+    assert run(tmp_path, service.kit, "list").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "epochs/*/epoch",
+        "manifest/*/*/*[0-9]",
+        "manifest/root/*[0-9]",
+        "keys/*/*[0-9a-f]",
+        "ledger/*/*-??????r-*.pack",
+    ],
+)
+def test_one_copy_of_what_is_kept_twice_is_enough(
+    tool: ModuleType, service: Service, copy: Path, pattern: str
+) -> None:
+    broken = [path for path in copy.glob(pattern) if not path.name.endswith(".twin")]
+    assert broken
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:-5] + b"xxxxx" if path.suffix != ".pack" else b"gone")
+    assert_all_there(read(tool, copy, service), service)
+
+
+def test_one_end_of_a_segment_is_enough(tool: ModuleType, service: Service, copy: Path) -> None:
+    segments = sorted(copy.glob("journal/*/*/*.seg"))
+    for number, path in enumerate(segments):
+        data = bytearray(path.read_bytes())
+        if data[:8] == b"STHJRNL1":
+            at = 20 if number % 2 else len(data) - 60
+            data[at] ^= 1
+            path.write_bytes(data)
+    assert_all_there(read(tool, copy, service), service)
+
+
+def test_an_older_root_serves_and_so_does_none(
+    tool: ModuleType, service: Service, copy: Path
+) -> None:
+    roots = sorted(copy.glob("manifest/root/*"))
+    for path in roots[-2:]:
+        path.write_bytes(b"broken")
+    shelves = read(tool, copy, service)
+    assert len(shelves["troubles"]) == 1
+    assert_all_there(shelves, service)
+    shutil.rmtree(copy / "manifest")
+    assert_all_there(read(tool, copy, service), service)
+
+
+@pytest.mark.parametrize("said", [1, 2])
+def test_a_root_that_a_sealed_epoch_signed_is_none(
+    tool: ModuleType, service: Service, copy: Path, said: int
+) -> None:
+    number = int(max(copy.glob("manifest/root/*[0-9]")).name) + 1
+    body = msgspec.msgpack.encode([number, said, 0, {}, {}, bytes(32), []])
+    name = f"manifest/root/{number:08d}"
+    (copy / name).write_bytes(service.old_signer.sign(name, body))
+    assert_all_there(read(tool, copy, service), service)
+    older = copy / f"manifest/root/{number - 1:08d}"
+    assert (
+        tool.Vault(copy, service.kit.read_text("utf-8")).cut
+        == msgspec.msgpack.decode(msgspec.msgpack.decode(older.read_bytes()[8:])[1])[3]
+    )
+
+
+def test_lost_bodies_are_held_by_name(tool: ModuleType, service: Service, copy: Path) -> None:
+    for path in copy.glob("ledger/contacts/*-??????b-*.pack"):
+        path.unlink()
+    shelves = read(tool, copy, service)
+    for key, rows in service.rows.items():
+        items = shelves[key].items
+        assert set(items) == {(record.collection, record.href) for record, _ in rows}
+        held = [item for item in items.values() if item.state == tool.HELD]
+        assert bool(held) == (key[1] == "contacts")
+        assert all(item.body is None for item in held)
+    assert run(copy, service.kit, "list").returncode == 1
+
+
+def test_a_lost_segment_is_told(tool: ModuleType, service: Service, copy: Path) -> None:
+    last = max(path for path in copy.glob("journal/000002/*/*.seg"))
+    last.with_name(f"{int(last.stem) - 1:012d}.seg").unlink()
+    listed = run(copy, service.kit, "list")
+    assert listed.returncode == 1
+    assert "are lost" in listed.stderr
+
+
+def test_the_lost_end_of_an_epoch_is_told(service: Service, copy: Path) -> None:
+    seal = max(copy.glob("journal/000001/*/*.seg"))
+    seal.with_name(f"{int(seal.stem) - 1:012d}.seg").unlink()
+    seal.unlink()
+    listed = run(copy, service.kit, "list")
+    assert listed.returncode == 1
+    assert "of journal/000001/000000 are lost" in listed.stderr
