@@ -57,7 +57,7 @@ from tests.recovery.model import (
 from tests.recovery.ruin import Disk
 from tests.rooms import image_of
 
-from stillhere.errors import Closed, Fenced, Unavailable
+from stillhere.errors import BadInput, Closed, Fenced, Unavailable
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
@@ -516,11 +516,18 @@ class Life(RuleBasedStateMachine):
             assert self.books[owner.account].revisions <= kept
 
     def _create_account(self) -> None:
+        """Make the next account; or find it, where the making of it ended only just too soon."""
+        accounts = self._working().store.accounts
         name = f"person {len(self.owners)}"
-        made = self._working().store.accounts.create_many([NewAccount(name, None, "phone")])[0]
-        assert made.device is not None
-        self.owners.append(Owner(made.account, name, made.device.password))
-        self.books[made.account] = self._new_book(made.account)
+        try:
+            made = accounts.create_many([NewAccount(name, None, "phone")])[0]
+            account, device = made.account, made.device
+        except BadInput:
+            account = accounts.find(name)
+            device = accounts.add_device(account, "phone")
+        assert device is not None
+        self.owners.append(Owner(account, name, device.password))
+        self.books[account] = self._new_book(account)
         self._look_at_own_shelves()
 
     def _new_book(self, account: bytes) -> Book:

@@ -7,13 +7,15 @@ missing is named (``held``, ``closed``), or the vault is refused untouched (``re
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pytest
 from tests.recovery.judge import recover_twice
-from tests.recovery.objects import Damage, cut, delete, find_targets, flip, replay, swap
+from tests.recovery.objects import Damage, Target, cut, delete, find_targets, flip, replay, swap
 from tests.recovery.service import Worn
 
 WHOLE = {"whole"}
@@ -122,3 +124,28 @@ def test_nothing_wrong_is_served_and_nothing_is_missing_without_a_word(
         DAMAGES[damage](worn.place, target, copy)
     outcome = recover_twice(worn, tmp_path, always=damage == "deleted")
     assert outcome.how in allowed
+
+
+ROUNDS = 400 if os.environ.get("STILLHERE_LONG") else 20
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_several_objects_damaged_at_random(worn: Worn, tmp_path: Path, seed: int) -> None:
+    """Any objects, any damage, up to three at once."""
+    rng = random.Random(seed)
+    newest = find_targets(worn)["last segment"].name  # its end alone would leave no trace
+    names = sorted(name for name in worn.objects() if name != newest)
+    for _ in range(rng.randint(1, 3)):
+        name, other, where = rng.choice(names), rng.choice(names), rng.random()
+        damages = {
+            "flip": flip(where),
+            "cut": cut(where),
+            "delete": delete,
+            "swap": swap,
+            "replay": replay,
+        }
+        how = rng.choice(["flip", *damages])
+        if (worn.place / name).exists() and (worn.place / other).exists():
+            print(how, name, where, other)  # a failure shows what was done
+            damages[how](worn.place, Target(name, other=other, older=other), name)
+    recover_twice(worn, tmp_path)

@@ -1,19 +1,19 @@
-"""A roll-up at the worst moment: between somebody's listing of the journal and the reading."""
+"""The worst moment: between somebody's listing of the journal and the reading of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
 from tests.rooms import Service, Unsteady, bodies, content, content_of, image_of, is_segment, put
 
 from stillhere.recovery.report import tally_verdicts
-from stillhere.replication.compact import compact, tail_figures
+from stillhere.replication.compact import Compacted, compact, tail_figures
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working
-from stillhere.replication.verify import verify
+from stillhere.replication.verify import Verified, verify
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.image import load_image
 from stillhere.vault.layout import journal_folder
@@ -107,3 +107,24 @@ def test_a_roll_up_is_not_disturbed_by_another(service: Service, race: Race) -> 
     assert lone(service) == 0
     assert len(service.objects("journal/")) == 1
     assert verify(race.rolling).proven
+
+
+@pytest.mark.parametrize("look", [verify, compact])
+def test_two_writers_that_go_on_between_two_listings_lose_nothing(
+    service: Service, race: Race, look: Callable[[Working], Verified | Compacted]
+) -> None:
+    """The second one's change continues one that was not there when the first one was listed."""
+    with service.at_work() as second:
+        put(second, race.anna, "second.vcf")
+
+        def go_on(folder: str) -> None:
+            if folder == journal_folder(1, 0):
+                race.storage.listed = lambda _: None
+                put(race.rolling, race.anna, "one.vcf")
+                put(second, race.anna, "two.vcf")
+
+        race.storage.listed = go_on
+        done = look(race.reading)
+        assert (done.findings if isinstance(done, Verified) else done.unproven) == []
+        assert {"one.vcf", "two.vcf"} <= bodies(race.reading, race.anna).keys()
+        assert verify(race.reading).proven

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.rooms import Unsteady
 from tests.vault.vaults import Line, Made, Writer, make_vault
 
 from stillhere.errors import Damaged, NotAVault
@@ -25,7 +27,7 @@ from stillhere.vault.epochs import (
 )
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import epoch_name, segment_name, twin, writer_name
-from stillhere.vault.opened import create_vault
+from stillhere.vault.opened import Vault, create_vault
 from stillhere.vault.tail import list_journal
 
 
@@ -155,6 +157,31 @@ def test_of_a_racing_segment_and_a_seal_one_takes_the_slot(made: Made) -> None:
     assert list_journal(made.vault, 1, 0).last == ends[0] + 1
 
 
+def test_a_writer_that_is_always_faster_is_stopped_all_the_same(made: Made) -> None:
+    line = Line("anna")
+    writer = Writer(made, [line])
+    writer.write(line.put(a="1"))
+    storage = Unsteady(made.root)
+
+    def be_first(name: str) -> bool:
+        """Take every slot just before the seal does, until there is none to take."""
+        if name == segment_name(1, 0, writer.last + 1):
+            with suppress(Exists):
+                writer.write(line.put(a="1"))
+        return False
+
+    storage.refuse = be_first
+    vault = Vault(storage, made.vault.format, made.vault.verifier)
+    end = seal_journal(vault, made.kit, 1, 0, 1)
+    slots = {span.first: span.name for span in list_journal(made.vault, 1, 0).spans}
+    sealed = {
+        n: is_seal(made.vault, name, made.vault.backend.read(name)) for n, name in slots.items()
+    }
+    assert sealed[end + 1]
+    assert not any(sealed[number] for number in range(1, end + 1))
+    assert writer.last == end + 1, "it met the seal"
+
+
 def test_two_recoveries_that_seal_agree_on_the_end(made: Made) -> None:
     line = Line("anna")
     writer = Writer(made, [line])
@@ -163,7 +190,7 @@ def test_two_recoveries_that_seal_agree_on_the_end(made: Made) -> None:
     ends: list[int] = []
 
     def seal() -> None:
-        ends.append(seal_journal(made.vault, made.kit, 1, 0, list_journal(made.vault, 1, 0).last))
+        ends.append(seal_journal(made.vault, made.kit, 1, 0, 3))
 
     in_threads(seal, seal, seal)
     assert ends == [3, 3, 3]

@@ -19,10 +19,17 @@ from stillhere.replication.found import new_identity
 from stillhere.store.core import Core, Identity, is_unfinished
 from stillhere.store.keyring import KEY_FILE
 from stillhere.store.schema import DATABASE
-from stillhere.vault.backends import BackendError, Exists
-from stillhere.vault.epochs import begin_epoch, make_epoch, read_epoch, seal_journal, seal_writers
+from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.epochs import (
+    begin_epoch,
+    is_seal,
+    make_epoch,
+    read_epoch,
+    seal_journal,
+    seal_writers,
+)
 from stillhere.vault.manifests import read_root
-from stillhere.vault.opened import mend_format
+from stillhere.vault.opened import Vault, mend_format
 from stillhere.vault.tail import list_journal
 
 
@@ -73,7 +80,7 @@ def seal(checked: Checked, identity: Identity) -> bool:
         cut = read_root(vault).cut.get(newest.number, {})
         ends = {}
         for writer in range(writers):
-            last = list_journal(vault, newest.number, writer, cut.get(writer, 0)).last
+            last = _last_segment(vault, newest.number, writer, cut.get(writer, 0))
             ends[writer] = seal_journal(vault, kit, newest.number, writer, last)
         public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
         epoch = make_epoch(
@@ -94,6 +101,17 @@ def seal(checked: Checked, identity: Identity) -> bool:
     assert begun is not None
     checked.epochs.append(begun)
     return True
+
+
+def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:
+    """A writer's last segment that is listed, whatever seals lie beyond it."""
+    for span in reversed(list_journal(vault, epoch, writer, cut).spans):
+        try:
+            if not is_seal(vault, span.name, vault.backend.read(span.name)):
+                return span.last
+        except Missing:
+            return span.last  # it was rolled up since
+    return cut
 
 
 def _clear_unfinished(home: Path) -> None:

@@ -27,7 +27,8 @@ from stillhere.vault.opened import Vault
 from stillhere.vault.signing import ROOT, Signer
 
 JOURNAL_KEY = b"stillhere journal key"
-MAX_RACES = 1000
+MAX_RACES = 5000
+CHASE, WALL_AHEAD = 20, 500  # slots
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -195,23 +196,26 @@ def seal_writers(vault: Vault, kit: Kit, epoch: int) -> int:
 def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) -> int:
     """Take a writer's next slot; returns the number of its last segment.
 
-    ``after`` is the last object seen there so far, which may be a seal already."""
+    ``after`` is the last object seen so far, a segment or a seal behind it. A writer that is at work may be ahead of every
+    attempt: then a seal some way ahead is a wall for it, and the chase has an end."""
     signer = Signer(kit.vault, ROOT, kit.root)
-    number = max(after, 1)
+    seal = msgspec.msgpack.encode(Slot(b"", seal=True))
     with suppress(Missing):
-        name = segment_name(epoch, writer, number)
+        name = segment_name(epoch, writer, after)
         if is_seal(vault, name, vault.backend.read(name)):
-            return number - 1
-    number = after + 1
-    for _ in range(MAX_RACES):
+            return after - 1
+    for number in range(after + 1, after + MAX_RACES):
+        if number == after + CHASE:
+            wall = segment_name(epoch, writer, number + WALL_AHEAD)
+            with suppress(Exists):
+                vault.backend.create(wall, signer.sign(wall, seal))
         name = segment_name(epoch, writer, number)
-        body = msgspec.msgpack.encode(Slot(b"", seal=True))
         try:
-            vault.backend.create(name, signer.sign(name, body))
+            vault.backend.create(name, signer.sign(name, seal))
         except Exists:
-            if is_seal(vault, name, vault.backend.read(name)):
-                return number - 1
-            number += 1
+            with suppress(Missing):  # rolled up already: a segment
+                if is_seal(vault, name, vault.backend.read(name)):
+                    return number - 1
             continue
         return number - 1
     raise Damaged(f"the journal of writer {writer} in epoch {epoch} can't be sealed")
