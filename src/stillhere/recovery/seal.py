@@ -9,6 +9,7 @@ A crash between any two of these leaves a home that goes on here.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,7 @@ from stillhere.vault.epochs import (
     begin_epoch,
     is_seal,
     make_epoch,
+    mend_epoch,
     read_epoch,
     seal_journal,
     seal_writers,
@@ -70,6 +72,8 @@ def seal(checked: Checked, identity: Identity) -> bool:
     Raises Fenced when another recovery has taken the epoch."""
     newest = checked.epochs[-1]
     if newest.number == identity.epoch and newest.core == identity.core:
+        with suppress(BackendError):
+            mend_epoch(checked.vault, newest.number)
         return True
     if newest.number >= identity.epoch:
         raise _overtaken()

@@ -22,6 +22,7 @@ from stillhere.replication.start import Working, anchor_of
 from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
+from stillhere.vault.epochs import mend_epoch
 from stillhere.vault.image import Image, ShelfSource, load_image
 from stillhere.vault.keys import (
     find_name,
@@ -211,5 +212,8 @@ def _check_account(working: Working, account: bytes, data_key: bytes) -> Iterato
 def _check_service(working: Working) -> Iterator[Finding]:
     if mend_format(working.vault):
         yield Finding(b"", "service", ["a copy of the format was missing, and was kept again"])
+    epochs = range(1, working.identity.epoch + 1)
+    if sum(mend_epoch(working.vault, number) for number in epochs):
+        yield Finding(b"", "service", ["a copy of an epoch was missing, and was kept again"])
     if not proves_service_keys(working.vault):
         yield Finding(b"", "service", ["both copies of the service's keys are broken or missing"])

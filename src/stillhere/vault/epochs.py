@@ -126,6 +126,26 @@ def read_epoch(vault: Vault, number: int) -> Epoch | None:
     return None
 
 
+def mend_epoch(vault: Vault, number: int) -> bool:
+    """Make a copy of an epoch that is gone again, from the one that proves itself; whether one
+    was. Raises BackendError."""
+    name = epoch_name(number)
+    copies: dict[str, bytes | None] = {name: None, twin(name): None}
+    for copy in copies:
+        with suppress(Missing, Damaged):
+            data = vault.backend.read(copy)
+            vault.verifier.verify(name, data, by=(ROOT,))
+            copies[copy] = data
+    proven = next((data for data in copies.values() if data is not None), None)
+    mended = False
+    for copy, kept in copies.items():
+        if kept is None and proven is not None:
+            with suppress(Exists):  # a broken one keeps its name
+                vault.backend.create(copy, proven)
+                mended = True
+    return mended
+
+
 def sealed_ends(epochs: Sequence[Epoch]) -> dict[int, dict[int, int]]:
     """The last segment of every writer of every epoch that has ended."""
     return {epoch.number - 1: epoch.ends for epoch in epochs if epoch.number > 1}
@@ -196,8 +216,9 @@ def seal_writers(vault: Vault, kit: Kit, epoch: int) -> int:
 def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) -> int:
     """Take a writer's next slot; returns the number of its last segment.
 
-    ``after`` is the last object seen so far, a segment or a seal behind it. A writer that is at work may be ahead of every
-    attempt: then a seal some way ahead is a wall for it, and the chase has an end."""
+    ``after`` is the last object seen so far, a segment or a seal behind it. A writer that is at
+    work may be ahead of every attempt: a seal some way ahead is a wall for it then, and the
+    chase has an end."""
     signer = Signer(kit.vault, ROOT, kit.root)
     seal = msgspec.msgpack.encode(Slot(b"", seal=True))
     with suppress(Missing):
