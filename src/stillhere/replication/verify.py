@@ -11,6 +11,7 @@ core, so that ``status`` can say when everything was last proven and how fast it
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -19,6 +20,7 @@ import msgspec
 
 from stillhere.errors import Damaged, NotFound, StillhereError
 from stillhere.replication.start import Working, anchor_of
+from stillhere.store.accounts import ACCOUNT
 from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
@@ -34,6 +36,8 @@ from stillhere.vault.keys import (
 from stillhere.vault.opened import mend_format
 from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.rosters import read_roster
+
+LOOKS = 3
 
 
 class Finding(NamedTuple):
@@ -75,14 +79,15 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
     shelves = reached.keys() | _in_vault(anchor)
     findings, spares, records = list(_check_service(working)), [], 0
     for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
-        image, problems, broken = _prove(working, anchor, account, kind)
-        records += sum(map(bool, image.columns.collections)) if image is not None else 0
-        if image is not None and image.last < reached.get((account, kind), 0):
-            problems.append(f"the vault ends at {image.last}, and the core is further")
+        shelf = _prove(working, anchor, account, kind, reached.get((account, kind), 0))
+        if shelf.problems:
+            shelf = _prove_again(working, shelf)
+        records += shelf.records
+        problems = shelf.problems + list(_check_account(working, account, kind))
         if problems:
             findings.append(Finding(account, kind, problems))
-        if broken:
-            spares.append(Finding(account, kind, broken))
+        if shelf.broken:
+            spares.append(Finding(account, kind, shelf.broken))
         if tick is not None:
             tick(number + 1, len(shelves))
     result = Verified(
@@ -123,24 +128,48 @@ def _size(anchor: Anchor) -> int:
     return anchor.tail.size + sum(packs.values())
 
 
-def _prove(
-    working: Working, anchor: Anchor, account: bytes, kind: str
-) -> tuple[Image | None, list[str], list[str]]:
-    """The shelf's image, what is wrong with it, and which of its spare parts are broken."""
+class _Shelf(NamedTuple):
+    """What is wrong with a shelf, and which of its spare parts are broken."""
+
+    account: bytes
+    kind: str
+    records: int
+    problems: list[str]
+    broken: list[str]
+
+
+def _prove(working: Working, anchor: Anchor, account: bytes, kind: str, reached: int) -> _Shelf:
     try:
         data_key = working.core.data_keys.get(account)
     except NotFound:
-        return None, ["the core has no key for this shelf"], []
+        return _Shelf(account, kind, 0, ["the core has no key for this shelf"], [])
     source = anchor.source(account, kind)
     image = load_image(source, data_key)
     problems = list(image.problems)
     problems += [f"{href}: {cause}" for (_, href), cause in sorted(image.missing.items())]
     if not image.exists:
         problems.append("nothing of this shelf is in the vault")
+    if image.last < reached:
+        problems.append(f"the vault ends at {image.last}, and the core is further")
     problems += _compare(working, image)
-    if kind == "account":
-        problems += _check_account(working, account, data_key)
-    return image, problems, list(_check_spares(source, data_key))
+    records = sum(map(bool, image.columns.collections))
+    return _Shelf(account, kind, records, problems, list(_check_spares(source, data_key)))
+
+
+def _prove_again(working: Working, shelf: _Shelf) -> _Shelf:
+    """A shelf that is written to meanwhile may look torn between two listings of the journal:
+    only what is still wrong in a view taken later is wrong."""
+    again = shelf
+    for _ in range(LOOKS):
+        working.store.install(_nothing).result()  # behind the commit that is under way
+        again = _prove(working, anchor_of(working), shelf.account, shelf.kind, 0)
+        if not again.problems:
+            break
+    return again
+
+
+def _nothing(sql: sqlite3.Connection) -> None:
+    """A transaction that changes nothing."""
 
 
 def _compare(working: Working, image: Image) -> list[str]:
@@ -185,8 +214,14 @@ def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
             yield f"its history: {error.what}"
 
 
-def _check_account(working: Working, account: bytes, data_key: bytes) -> Iterator[str]:
+def _check_account(working: Working, account: bytes, kind: str) -> Iterator[str]:
     """An account's wrapped key and its name, each kept again where it is gone."""
+    if kind != ACCOUNT:
+        return
+    try:
+        data_key = working.core.data_keys.get(account)
+    except NotFound:
+        return
     there, proven = proves_key(working.vault, account)
     if there < 2:
         keep_data_key(working.vault, working.signer, account, data_key)
