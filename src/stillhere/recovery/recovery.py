@@ -27,16 +27,17 @@ from pathlib import Path
 import msgspec
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.check import check
+from stillhere.recovery.check import Checked, check
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import Mirrored, mirror, mirror_tail, overlay
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
-from stillhere.recovery.unpack import Stage, unpack
+from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.replication.replay import replay
-from stillhere.replication.start import Working, assemble
+from stillhere.replication.start import Working, assemble, open_core
 from stillhere.store.accounts import ACCOUNT, add_account
+from stillhere.store.core import Identity
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.keys import list_keys
@@ -75,19 +76,16 @@ class Recovery:
         is in use, Fenced when another recovery was first."""
         checked = self._checked = check(self._place, self._kit)
         core, identity = open_home(self._home, checked, self._place)
-        self._fenced = seal(checked, identity)
-        self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
-        keys = identity.journal_keys
-        ends = checked.ends
-        try:
-            self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=ends)
-        except BackendError as error:
+        if not identity.recovering:
             core.close()
-            raise Unavailable(
-                error.what,
-                safe="the old core is sealed; everything acknowledged is in the vault",
-                hint="start the same recovery again when the vault answers",
-            ) from error
+            self.working = open_core(self._home, self._place)
+            self.working.core.lock("recover")
+            return self.working
+        try:
+            self._take_over(checked, identity)
+        except BaseException:
+            core.close()
+            raise
         working = self.working = assemble(core, identity, checked.vault)
         self._replay_own()
         self._keys = KitKeys(checked)
@@ -96,12 +94,30 @@ class Recovery:
         sys.setswitchinterval(SWITCH_S)
         return working
 
+    def _take_over(self, checked: Checked, identity: Identity) -> None:
+        self._fenced = seal(checked, identity)
+        self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
+        keys = identity.journal_keys
+        try:
+            self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=checked.ends)
+        except BackendError as error:
+            raise Unavailable(
+                error.what,
+                safe="the old core is sealed; everything acknowledged is in the vault",
+                hint="start the same recovery again when the vault answers",
+            ) from error
+
     def run(self) -> None:
         """Steps 5 to 8: blocking, beside the server. Announces mirrored, stage and whole."""
+        if not self.working.identity.recovering:
+            self._announce_whole()
+            return
         accounts = list_keys(self._checked.vault)
         untrusted = self._mirror()
-        for stage in self.stages:
-            self._unpack(stage, accounts, untrusted)
+        store = self.working.store
+        with store.core.checkpointing_beside(lambda pragma: store.install(_executing(pragma))):
+            for stage in self.stages:
+                self._unpack(stage, accounts, untrusted)
         self._adopt_unfinished(accounts)
         self._finish()
 
@@ -146,7 +162,7 @@ class Recovery:
         known = self._with_shelf(stage.kind, accounts)
         stage.total = len(known)
         stage.shelves = len(core.shelves_of(stage.kind))
-        unpack(self.anchor, self._keys, self.working.store, stage, known, untrusted)
+        unpack(Bulk(self.anchor, self._keys, self.working.store, untrusted), stage, known)
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
         tally = tally_verdicts(core, stage.kind)
@@ -197,6 +213,10 @@ class Recovery:
         working.store.gate.opener = None
         sys.setswitchinterval(0.005)
         shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)
+        self._announce_whole()
+
+    def _announce_whole(self) -> None:
+        working = self.working
         tally = tally_verdicts(working.core)
         self._announce(
             "whole",
@@ -207,3 +227,7 @@ class Recovery:
             records=tally.records,
             accounts=len(working.store.accounts.list()),
         )
+
+
+def _executing(pragma: str) -> Callable[[sqlite3.Connection], object]:
+    return lambda sql: sql.execute(pragma)

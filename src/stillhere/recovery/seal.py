@@ -36,7 +36,8 @@ from stillhere.vault.tail import list_journal
 
 
 def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity]:
-    """The new core's home: made now, or the one of a recovery that was interrupted.
+    """The new core's home: made now, or the one of a recovery that was interrupted (it may
+    have become whole in its last moment).
 
     Raises BadInput for a home that holds something else."""
     if (home / DATABASE).exists() and is_unfinished(home):
@@ -44,15 +45,22 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
     elif (home / DATABASE).exists():
         core = Core(home)
         identity = core.identity()
-        if identity.vault != checked.vault.id or not identity.recovering:
+        alive = checked.epochs[-1].core == identity.core
+        if identity.vault != checked.vault.id or not (identity.recovering or alive):
             core.close()
             raise BadInput(
                 f"{home} holds a core already",
                 safe="nothing was changed",
                 hint="give --home an empty folder; start a whole core with stillhere serve",
             )
+        try:
+            core.lock("recover")
+        except BadInput:
+            core.close()
+            raise
         return core, identity
     core = Core(home, create=True)
+    core.lock("recover")
     identity = new_identity(
         checked.kit,
         place.resolve(),
@@ -120,7 +128,7 @@ def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:
 
 def _clear_unfinished(home: Path) -> None:
     """Remove the files of a home whose making was cut short before anything was in it."""
-    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE):
+    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE, home / "recover.lock"):
         path.unlink(missing_ok=True)
 
 

@@ -1,29 +1,33 @@
 """Step 6: shelves into rows, stage by stage, in batches that leave room for those who wait.
 
-A thread loads and decodes the next batch while the writing thread puts the last one into
-rows. A batch is whole shelves: their rows, heads and verdicts commit together, so a recovery
-that is killed goes on with the shelves that are not in rows yet.
+A batch is whole shelves: they are loaded, proven and put into rows in one transaction of the
+writing thread, heads and verdicts with them, so a recovery that is killed goes on with the
+shelves that are not in rows yet. Loading in another thread is slower: the two would hand the
+interpreter to and fro at every row.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.install import Installed
+from stillhere.recovery.install import Installed, install_image
 from stillhere.recovery.keys import KitKeys
-from stillhere.recovery.open_shelf import Proven, install, prove_shelf
+from stillhere.recovery.open_shelf import prove_shelf
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
 
-BATCH_ROWS = 2000  # about 10 ms of the writing thread
-AHEAD = 3  # batches that wait for the writing thread
+BATCH_ROWS = 1500  # about 10 ms of the writing thread
+AHEAD = 2  # batches that wait for the writing thread
 TRIES = 60  # a vault that does not answer is asked again, a second apart
+
+Batch = Sequence[bytes]
 
 
 @dataclass
@@ -42,59 +46,66 @@ class Stage:
             self.records += shelf.records
 
 
-def unpack(
-    anchor: Anchor,
-    keys: KitKeys,
-    store: Store,
-    stage: Stage,
-    accounts: Iterable[bytes],
-    untrusted: frozenset[tuple[bytes, str]],
-) -> None:
-    """Bring every shelf of one kind into rows."""
-    waiting: deque[Future[list[Installed]]] = deque()
-    for batch in _batches(_proofs(anchor, keys, store, stage.kind, accounts, untrusted)):
-        waiting.append(install(store, batch, urgent=False))
-        while len(waiting) > AHEAD or (waiting and waiting[0].done()):
-            stage.count(waiting.popleft().result())
-    for future in waiting:
-        stage.count(future.result())
+@dataclass(frozen=True)
+class Bulk:
+    """What the bulk works with; ``untrusted`` has the shelves not proven in the mirror."""
+
+    anchor: Anchor
+    keys: KitKeys
+    store: Store
+    untrusted: frozenset[tuple[bytes, str]]
 
 
-def _proofs(
-    anchor: Anchor,
-    keys: KitKeys,
-    store: Store,
-    kind: str,
-    accounts: Iterable[bytes],
-    untrusted: frozenset[tuple[bytes, str]],
-) -> Iterator[Proven]:
-    in_rows = store.core.shelves_of(kind)
-    for account in accounts:
-        if account not in in_rows:
-            trusted = (account, kind) not in untrusted
-            store.gate.give_way()
-            yield _prove_patiently(anchor, keys, store, account, kind, trusted)
+def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
+    """Bring every shelf of one kind into rows. Raises Unavailable."""
+    in_rows = bulk.store.core.shelves_of(stage.kind)
+    waiting: deque[tuple[Batch, Future[list[Installed]]]] = deque()
+    for batch in _batches(bulk.anchor, stage.kind, (a for a in accounts if a not in in_rows)):
+        bulk.store.gate.give_way()
+        waiting.append((batch, _bring(bulk, stage.kind, batch)))
+        if len(waiting) > AHEAD:
+            stage.count(_patiently(bulk, stage.kind, *waiting.popleft()))
+    for batch, future in waiting:
+        stage.count(_patiently(bulk, stage.kind, batch, future))
 
 
-def _prove_patiently(
-    anchor: Anchor, keys: KitKeys, store: Store, account: bytes, kind: str, trusted: bool
-) -> Proven:
+def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Installed]]:
+    """Queue a batch for the writing thread."""
+
+    def bring(sql: sqlite3.Connection) -> list[Installed]:
+        installed = []
+        for account in batch:
+            trusted = (account, kind) not in bulk.untrusted
+            proven = prove_shelf(bulk.anchor, bulk.keys, bulk.store, account, kind, trusted=trusted)
+            installed.append(install_image(sql, *proven))
+        return installed
+
+    return bulk.store.install(bring)
+
+
+def _patiently(
+    bulk: Bulk, kind: str, batch: Batch, future: Future[list[Installed]]
+) -> list[Installed]:
+    """What a batch did; while the vault is silent it is tried again."""
     for attempt in range(TRIES):
         try:
-            return prove_shelf(anchor, keys, store, account, kind, trusted=trusted)
+            return future.result()
         except BackendError as error:
             if attempt + 1 == TRIES:
                 raise Unavailable(error.what, safe=error.safe, hint=error.hint) from error
-            time.sleep(1)
+        time.sleep(1)
+        future = _bring(bulk, kind, batch)
     raise AssertionError
 
 
-def _batches(proofs: Iterable[Proven]) -> Iterator[list[Proven]]:
-    batch: list[Proven] = []
+def _batches(anchor: Anchor, kind: str, accounts: Iterable[bytes]) -> Iterator[Batch]:
+    """The accounts in runs of about as many rows as a batch may have."""
+    batch: list[bytes] = []
     rows = 0
-    for proven in proofs:
-        batch.append(proven)
-        rows += len(proven.image.columns) + 1
+    for account in accounts:
+        entry = anchor.source(account, kind).entry
+        batch.append(account)
+        rows += 1 + (entry.base.count if entry is not None else 0)
         if rows >= BATCH_ROWS:
             yield batch
             batch, rows = [], 0

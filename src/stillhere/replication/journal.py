@@ -234,7 +234,9 @@ class VaultJournal:
     def close(self) -> None:
         """Give the writer's slot back for the next process of this core."""
         self._slots.release()
-        os.close(self._intent)
+        if self._intent >= 0:
+            os.close(self._intent)
+            self._intent = -1
 
 
 def _part(group: ShelfChanges) -> Part:

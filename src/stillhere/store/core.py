@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from stillhere.errors import BadInput
 from stillhere.store.keyring import DataKeys, Keyring
-from stillhere.store.schema import DATABASE, connect, get_meta, set_meta
+from stillhere.store.schema import DATABASE, LOG_PAGES, connect, get_meta, set_meta
+
+CHECKPOINT_S = 0.1
+BULK_PAGES = 32_000  # 512 MB of log, past which the writing thread moves pages itself
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -52,9 +59,25 @@ class Core:
         self.keyring = Keyring(home, create=create)
         self._threads = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._locks: list[IO[bytes]] = []
         self._key_reader = connect(home)
         self._opened.append(self._key_reader)
         self.data_keys = DataKeys(self.keyring, self._key_reader)
+
+    def lock(self, work: str) -> None:
+        """Be the only process that does this work in this home, until the core is closed.
+
+        Raises BadInput when another does it."""
+        lock = open(self.home / f"{work}.lock", "a+b")  # noqa: SIM115 (kept open)
+        self._locks.append(lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput(
+                f"another process is at work in {self.home} ({work})",
+                safe="nothing was changed",
+                hint="leave it running, or end it and start this command again",
+            ) from None
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, for a thread that writes."""
@@ -89,15 +112,41 @@ class Core:
         rows = self.reader().execute("SELECT account FROM shelves WHERE kind = ?", (kind,))
         return {row[0] for row in rows}
 
+    @contextmanager
+    def checkpointing_beside(self, writer: Callable[[str], object]) -> Iterator[None]:
+        """Move what is committed into the core's file in a thread of its own, for a bulk.
+
+        ``writer`` runs a pragma on the writing connection, which then leaves that work alone
+        until the log has grown out of bounds."""
+        over = threading.Event()
+
+        def move() -> None:
+            connection = self.connect()
+            while not over.wait(CHECKPOINT_S):
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.close()
+
+        writer(f"PRAGMA wal_autocheckpoint = {BULK_PAGES}")
+        thread = threading.Thread(target=move, name="checkpoint", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            writer(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+
     def checkpoint(self) -> None:
         """Make everything committed so far durable in the core's own file."""
         self.reader().execute("PRAGMA wal_checkpoint(FULL)")
 
     def close(self) -> None:
-        """Close every reading connection."""
+        """Close every reading connection, and let go of the locks."""
         for connection in self._opened:
             connection.close()
         self._opened.clear()
+        for lock in self._locks:
+            lock.close()
 
 
 def is_unfinished(home: Path) -> bool:

@@ -15,13 +15,14 @@ from stillhere.errors import Damaged, NotFound
 
 VERSION = 1
 DATABASE = "core.sqlite"
+LOG_PAGES = 2000  # pages of 16 kB in the write-ahead log before they are moved into the file
 
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",  # the vault's journal, not this file, makes a commit durable
     "PRAGMA foreign_keys = OFF",
     "PRAGMA cache_size = -65536",
-    "PRAGMA wal_autocheckpoint = 2000",
+    f"PRAGMA wal_autocheckpoint = {LOG_PAGES}",
     "PRAGMA secure_delete = FAST",
     "PRAGMA busy_timeout = 20000",
 )

@@ -1,0 +1,273 @@
+"""The world that a life is played in: one service, its devices, and what they were promised.
+
+``test_life`` plays in it. What is here looks after where the service is in its life, keeps a
+book of everything acknowledged, and says what must hold after every step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+from tests.recovery.faults import Fault, Faulty, open_over
+from tests.recovery.model import (
+    Act,
+    Book,
+    DeleteCollection,
+    PutCollection,
+    delta_of,
+    differences,
+    draft,
+)
+from tests.recovery.ruin import Disk
+
+from stillhere.errors import BadInput, Closed, Fenced
+from stillhere.recovery.recovery import Recovery
+from stillhere.recovery.report import read_report
+from stillhere.replication.fence import check_fence
+from stillhere.replication.start import Working, open_core
+from stillhere.store import NewAccount, Shelf, epoch_of
+
+
+class Owner(NamedTuple):
+    """An account and how it logs in."""
+
+    account: bytes
+    name: str
+    password: str
+
+
+class Token(NamedTuple):
+    """A sync token that a phone keeps."""
+
+    owner: Owner
+    collection: str
+    text: str
+    seq: int
+
+
+class Abandoned(Exception):
+    """The recovering process ends at one of its own announcements."""
+
+
+class World(RuleBasedStateMachine):
+    """One service from its founding on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="stillhere-life-"))
+        self.place = self.folder / "vault"
+        self.homes = 0
+        self.epoch = 1
+        self._open: Working | None = None
+        self.backend = Faulty(self.place)
+        self.recovery: Recovery | None = None
+        self.resumed: Path | None = None
+        self.stop_at: Sequence[str] = ()
+        self.zombie: Working | None = None
+        self.owners: list[Owner] = []
+        self.books: dict[bytes, Book] = {}
+        self.own_shelves: dict[bytes, object] = {}
+        self.tokens: list[Token] = []
+
+    @property
+    def working(self) -> Working | None:
+        """The core that is open."""
+        return self._open
+
+    @working.setter
+    def working(self, opened: Working | None) -> None:
+        self._open = opened
+        if opened is not None:
+            self.disk = Disk(opened)
+
+    @property
+    def at_work(self) -> bool:
+        """A whole core is open."""
+        return self.working is not None and self.recovery is None
+
+    @property
+    def recovering(self) -> bool:
+        """A recovery serves."""
+        return self.recovery is not None
+
+    @property
+    def gone(self) -> bool:
+        """There is no core, or only one that was cut off."""
+        return self.working is None
+
+    # what must hold at every step
+
+    @invariant()
+    def shelves_equal_their_books(self) -> None:
+        if self.working is None:
+            return
+        for owner in self.owners:
+            with self._read_if_back(owner, "contacts") as shelf:
+                if shelf is not None:
+                    assert differences(shelf, self.books[owner.account]) == []
+        self._own_shelves_are_the_same()
+
+    @invariant()
+    def tokens_lead_to_exactly_what_changed(self) -> None:
+        if self.working is None:
+            return
+        store = self.working.store
+        for owner, collection, text, seq in self.tokens:
+            assert store.tokens.read(owner.account, "contacts", collection, text) == seq
+            with self._read_if_back(owner, "contacts") as shelf:
+                if shelf is not None:
+                    delta = delta_of(shelf, collection, seq)
+                    assert delta == self.books[owner.account].delta(collection, seq)
+
+    # what rules are made of
+
+    def make_account(self) -> None:
+        """Make the next account; or find it, where the making of it ended only just too soon."""
+        accounts = self.core().store.accounts
+        name = f"person {len(self.owners)}"
+        try:
+            made = accounts.create_many([NewAccount(name, None, "phone")])[0]
+            account, device = made.account, made.device
+        except BadInput:
+            account = accounts.find(name)
+            device = accounts.add_device(account, "phone")
+        assert device is not None
+        self.owners.append(Owner(account, name, device.password))
+        self.books[account] = self._new_book(account)
+        self.look_at_own_shelves()
+
+    def _new_book(self, account: bytes) -> Book:
+        """A new account's; of one that was begun before the last recovery, as it was begun."""
+        with self.core().store.read(account, "contacts") as shelf:
+            epoch = epoch_of(shelf.last_seq)
+        book = Book()
+        book.apply([PutCollection("contacts", "Contacts")], epoch)
+        if epoch < self.epoch:
+            book.end_epoch(self.epoch)
+        return book
+
+    def write_as(self, owner: Owner, acts: list[Act]) -> None:
+        self.enter(owner)
+        acts = self.possible(self.books[owner.account], acts)
+        self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts)).result()
+        self.books[owner.account].apply(acts, self.epoch)
+
+    def possible(self, book: Book, acts: list[Act]) -> list[Act]:
+        """A collection that is not there can't be deleted."""
+        gone = [a for a in acts if isinstance(a, DeleteCollection)]
+        if gone and gone[0].name not in book.present(""):
+            return [PutCollection(gone[0].name, "new")]
+        return acts
+
+    def fail_next(self, faults: Sequence[Fault | None], *, only: str = "journal/") -> None:
+        """Reopen the core over a vault that fails so at its next changes, or next segments."""
+        working, self.working = self.core(), None
+        working.close()
+        self.backend = Faulty(self.place)
+        self.working = open_over(working.core.home, self.backend)
+        self.backend.only = only
+        self.backend.plan = list(faults)
+
+    def crash_now(self, power: bool) -> None:
+        self.working = open_core(self.stop(power))
+
+    def leave_recovery(self, power: bool) -> None:
+        self.resumed = self.stop(power)
+        self.recovery = None
+
+    def stop(self, power: bool) -> Path:
+        disk = self.disk
+        self.working = None
+        return disk.stop(self.new_home(), power=power)
+
+    def burn(self, working: Working) -> None:
+        working.close()
+        shutil.rmtree(working.core.home)
+
+    def end_zombie(self) -> None:
+        if self.zombie is not None:
+            self.zombie.close()
+            self.zombie = None
+
+    def assert_fenced(self, zombie: Working) -> None:
+        account = self.owners[0].account
+        with pytest.raises(Fenced):
+            zombie.store.write(account, "contacts", lambda s: s.put("contacts", "z", b"")).result()
+        assert check_fence(zombie)
+        with pytest.raises(Fenced), zombie.store.read(account, "contacts"):
+            pass
+
+    def assert_whole(self) -> None:
+        report = {(one.account, one.kind): one for one in read_report(self.core().core)}
+        for owner, kind in product(self.owners, ("account", "contacts")):
+            assert report[owner.account, kind].closed == ""
+        for shelf in report.values():
+            assert shelf.verdict.complete, shelf
+
+    def announce(self, event: str, **facts: object) -> None:
+        if event in self.stop_at or facts.get("kind") in self.stop_at:
+            raise Abandoned
+
+    def enter(self, owner: Owner) -> None:
+        if self.recovering:
+            asyncio.run(self.core().store.gate.enter(owner.account, "contacts"))
+
+    def log_in(self, owner: Owner) -> bytes:
+        async def knock() -> bytes:
+            store = self.core().store
+            login = await store.logins.authenticate(owner.name, owner.password, client="here")
+            await store.gate.enter(login.account, "contacts")
+            return login.account
+
+        return asyncio.run(knock())
+
+    def is_open(self, account: bytes) -> bool:
+        with self.core().store.read(account, "contacts") as shelf:
+            return shelf.account == account
+
+    def look_at_own_shelves(self) -> None:
+        for owner in self.owners:
+            with self.core().store.read(owner.account, "account") as shelf:
+                self.own_shelves[owner.account] = _all_of(shelf)
+
+    @contextmanager
+    def _read_if_back(self, owner: Owner, kind: str) -> Iterator[Shelf | None]:
+        """A shelf; None while a recovery has not brought it back (a core at work has all)."""
+        working = self.core()
+        if self.recovering and owner.account not in working.core.shelves_of(kind):
+            with pytest.raises(Closed), working.store.read(owner.account, kind):
+                pass
+            yield None
+        else:
+            with working.store.read(owner.account, kind) as shelf:
+                yield shelf
+
+    def _own_shelves_are_the_same(self) -> None:
+        for owner in self.owners:
+            with self._read_if_back(owner, "account") as shelf:
+                if shelf is not None:
+                    assert _all_of(shelf) == self.own_shelves[owner.account]
+
+    def owner(self, who: int) -> Owner:
+        return self.owners[who % len(self.owners)]
+
+    def core(self) -> Working:
+        assert self.working is not None
+        return self.working
+
+    def new_home(self) -> Path:
+        self.homes += 1
+        return self.folder / f"home-{self.homes}"
+
+
+def _all_of(shelf: Shelf) -> object:
+    return shelf.last_seq, shelf.chain, shelf.everything()
