@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class Disk:
         self._synchronous = ""
         self._committed = False
         self._synced: Log | None = None
-        working.store._writer._sql.set_trace_callback(self._see)
+        self._trace(self._see)
 
     def stop(self, new: Path, *, power: bool) -> Path:
         """End the core without its leave; returns its home as it is found afterwards, at ``new``.
@@ -43,14 +44,18 @@ class Disk:
         With ``power`` everything that was written is there, as after kill -9; without it, only
         what was synced. The intent is never synced."""
         home = self.working.core.home
+        self._trace(None)
         self._see("")
-        self.working.store._writer._sql.set_trace_callback(None)
         shutil.copytree(home, new, ignore=shutil.ignore_patterns("*-shm"))
         if not power:
             self._forget_unsynced(read_log(home), new)
         self.working.close()
         shutil.rmtree(home)
         return new
+
+    def _trace(self, see: Callable[[str], None] | None) -> None:
+        """Set by the writing thread itself: another would wait for it, and it for the other."""
+        self.working.store.install(lambda sql: sql.set_trace_callback(see)).result(60)
 
     def _see(self, statement: str) -> None:
         if self._committed:
