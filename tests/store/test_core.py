@@ -13,7 +13,6 @@ from tests.rooms import Service, put
 from stillhere.errors import BadInput, Damaged, NotFound, StillhereError
 from stillhere.replication.start import open_core
 from stillhere.store import Core
-from stillhere.store.figures import read_figures
 from stillhere.store.keyring import KEY_FILE, Keyring
 from stillhere.store.schema import DATABASE
 
@@ -105,18 +104,6 @@ def test_a_core_is_made_in_an_empty_place_only(tmp_path: Path) -> None:
 def test_a_home_that_was_never_finished_says_so(tmp_path: Path) -> None:
     Core(tmp_path / "home", create=True).close()
     assert isinstance(refusal(tmp_path / "home"), BadInput)
-
-
-def test_figures_count_what_people_have(service: Service, home: Path) -> None:
-    with service.at_work() as working:
-        ben = working.store.accounts.create("ben", "12345678")
-        for n in range(3):
-            put(working, ben, f"{n}.vcf", "12345")
-        figures = {figure.kind: figure for figure in read_figures(working.core)}
-    contacts = figures["contacts"]
-    assert (contacts.shelves, contacts.closed, contacts.records, contacts.held) == (2, 0, 4, 0)
-    assert contacts.size > 15
-    assert contacts.last_change > 0
 
 
 def test_a_moved_home_is_the_same_core(service: Service, home: Path, tmp_path: Path) -> None:

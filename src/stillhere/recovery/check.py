@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
@@ -33,7 +33,7 @@ class Checked:
     kit: Kit
     epochs: list[Epoch]
     service: ServiceKeys
-    journal_keys: dict[int, bytes]
+    journal_keys: dict[int, bytes] = field(repr=False)
 
     @property
     def ends(self) -> dict[int, dict[int, int]]:

@@ -57,7 +57,7 @@ class Mirrored:
 
     kind: str
     bucket: int
-    keys: dict[bytes, bytes]
+    keys: dict[bytes, bytes] = field(repr=False)
     records: int
     size: int
     damaged: frozenset[bytes]

@@ -45,8 +45,8 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
     elif (home / DATABASE).exists():
         core = Core(home)
         identity = core.identity()
-        alive = checked.epochs[-1].core == identity.core
-        if identity.vault != checked.vault.id or not (identity.recovering or alive):
+        recovered = identity.epoch > 1 and checked.epochs[-1].core == identity.core
+        if identity.vault != checked.vault.id or not (identity.recovering or recovered):
             core.close()
             raise BadInput(
                 f"{home} holds a core already",

@@ -37,11 +37,15 @@ KEEP_DROPPED_MS = 8 * 24 * 3600 * 1000
 
 
 class Built(NamedTuple):
-    """A bucket's new manifest."""
+    """A bucket's new manifest; ``keyless`` when a touched shelf could not be folded for lack of
+    its key, so that the journal must still be read for it; ``evidence`` has the packs in which
+    an unproven shelf's chunks lay."""
 
     number: int
     digest: bytes
     unproven: list[bytes]
+    keyless: bool
+    evidence: list[str]
 
 
 class _Packs:
@@ -92,11 +96,13 @@ def build_bucket(
     known = {pack.name: (pack.size, pack.sha256) for pack in old.packs} if old else {}
     entries: dict[bytes, ShelfEntry] = {}
     unproven: list[bytes] = []
+    keyless = False
+    evidence: set[str] = set()
     for account in touched:
         try:
             data_key = working.core.data_keys.get(account)
         except NotFound:
-            unproven.append(account)  # without its key it stays as it is
+            keyless = True
             continue
         source = anchor.source(account, kind)
         image = found = load_image(source, data_key)
@@ -105,6 +111,8 @@ def build_bucket(
         rebase = image is not found or (account, kind) in anew
         if image.problems:
             unproven.append(account)
+            if old is not None and source.entry is not None:
+                evidence |= {old.packs[span.pack].name for span in _spans(source.entry)}
         entries[account] = _write_shelf(
             image, source.entry, old, data_key, packs, numbering, rebase=rebase
         )
@@ -123,7 +131,8 @@ def build_bucket(
         [entries[account] for account in sorted(entries)],
         _find_dropped(working.vault, old, numbering.names),
     )
-    return Built(number, write_manifest(working.vault, working.signer, manifest), unproven)
+    digest = write_manifest(working.vault, working.signer, manifest)
+    return Built(number, digest, unproven, keyless, sorted(evidence))
 
 
 def _shelves_of(working: Working, kind: str, bucket: int) -> list[bytes]:

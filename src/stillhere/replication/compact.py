@@ -10,8 +10,8 @@
     delete what no manifest of the last seven days needs
 
 What a verification found broken in the vault is written anew, from the core where need be.
-A shelf that can't be proven is kept as it was found, with its problems, and so are the
-journal's objects that may hold evidence of what it lacks.
+A shelf that can't be proven is written as far as it could be read, with its problems; the
+packs and the journal's objects that may hold what it lacks are kept for good.
 """
 
 from __future__ import annotations
@@ -86,20 +86,26 @@ def _fold(
     touched = sorted(concerned, key=lambda s: _bucket_key(s, anchor))
     buckets = {kind: dict(numbers) for kind, numbers in anchor.root.buckets.items()}
     unproven: list[Shelf] = []
+    evidence: list[str] = []
     done = count = 0
+    keyless = False
     for (kind, bucket), group in groupby(touched, key=lambda s: _bucket_key(s, anchor)[:2]):
         shelves = list(group)
         accounts = [account for account, _ in shelves]
         built = build_bucket(working, anchor, kind, bucket, accounts, accept | mend)
         buckets.setdefault(kind, {})[bucket] = (built.number, built.digest)
         unproven += [(account, kind) for account in built.unproven]
+        keyless = keyless or built.keyless
+        evidence += built.evidence
         anchor.forget(kind, bucket)
         done += len(shelves)
         count += 1
         if tick is not None:
             tick(done, len(touched))
     if touched:
-        _commit(working, anchor, cut, buckets, evidence=bool(unproven or anchor.tail.gaps))
+        if unproven or anchor.tail.gaps:
+            evidence += [source.name for source in anchor.tail.sources]
+        _commit(working, anchor, None if keyless else cut, buckets, evidence)
     deleted = prune(working)
     seconds = time.monotonic() - started
     return Compacted(done, count, anchor.tail.size, unproven, deleted, seconds)
@@ -140,24 +146,14 @@ def _find_cut(working: Working) -> dict[int, int]:
 def _commit(
     working: Working,
     anchor: Anchor,
-    cut: dict[int, int],
+    cut: dict[int, int] | None,
     buckets: dict[str, dict[int, tuple[int, bytes]]],
-    *,
-    evidence: bool,
+    evidence: list[str],
 ) -> None:
+    """Write the root; without ``cut`` the journal stays to be read as far back as before."""
     epoch = working.identity.epoch
-    reached = {
-        number: dict(writers) for number, writers in anchor.tail.ends.items() if number != epoch
-    }
-    ends = anchor.tail.ends.get(epoch, {})
-    before = anchor.root.cut.get(epoch, {})
-    reached[epoch] = {
-        writer: max(min(end, cut.get(writer, 0)), before.get(writer, 0))
-        for writer, end in ends.items()
-    }
-    keep = list(anchor.root.keep)
-    if evidence:
-        keep += [source.name for source in anchor.tail.sources]
+    reached = anchor.root.cut if cut is None else _reach(anchor, epoch, cut)
+    keep = list(dict.fromkeys((*anchor.root.keep, *evidence)))
     root = Root(
         next_root_number(working.vault),
         epoch,
@@ -171,6 +167,20 @@ def _commit(
         raise Unavailable(
             "another compaction was first", safe="nothing was changed", retry_after=30
         )
+
+
+def _reach(anchor: Anchor, epoch: int, cut: dict[int, int]) -> dict[int, dict[int, int]]:
+    """How far every writer's journal is in the ledger now."""
+    reached = {
+        number: dict(writers) for number, writers in anchor.tail.ends.items() if number != epoch
+    }
+    ends = anchor.tail.ends.get(epoch, {})
+    before = anchor.root.cut.get(epoch, {})
+    reached[epoch] = {
+        writer: max(min(end, cut.get(writer, 0)), before.get(writer, 0))
+        for writer, end in ends.items()
+    }
+    return reached
 
 
 @dataclass(frozen=True)

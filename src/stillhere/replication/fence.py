@@ -47,31 +47,18 @@ def _look(working: Working) -> None:
     writer = working.journal.writer
     if writer is None:
         return
-    number = _position(working, writer) + 1
+    number = working.committed(writer) + 1
     try:
         backend.size(segment_name(epoch, writer, number))
     except Missing:
         return
     time.sleep(GRACE_S)
-    if _position(working, writer) < number and not _own(working, number):
+    if working.committed(writer) < number and not _own(working, number):
         raise Surplus(
             f"somebody else writes as writer {writer} of this core",
             safe="everything that was acknowledged is in the vault",
             hint="a copy of this core is running: stop both, and recover",
         )
-
-
-def _position(working: Working, writer: int) -> int:
-    """The last segment of this writer that is in the core, whichever process brought it in."""
-    row = (
-        working.core.reader()
-        .execute(
-            "SELECT segment FROM writers WHERE epoch = ? AND writer = ?",
-            (working.identity.epoch, writer),
-        )
-        .fetchone()
-    )
-    return row[0] if row is not None else 0
 
 
 def _own(working: Working, number: int) -> bool:

@@ -9,7 +9,6 @@ import time
 
 from stillhere.errors import Damaged
 from stillhere.replication.start import Working
-from stillhere.vault.backends import Missing
 from stillhere.vault.layout import ROOT_FOLDER, epoch_name, root_name, twin
 from stillhere.vault.manifests import Root, read_manifest, read_root, read_root_number
 from stillhere.vault.opened import exists
@@ -42,11 +41,11 @@ def prune(working: Working, *, keep_ms: int = KEEP_MS) -> int:
 def _newest_before(working: Working, root: Root, limit: int) -> Root | None:
     """The newest root manifest from before the limit: nothing older is needed."""
     for number in range(root.number, 0, -1):
-        try:
-            working.vault.backend.size(root_name(number))
-            found = read_root_number(working.vault, number)
-        except Missing:
+        name = root_name(number)
+        if not exists(working.vault, name) and not exists(working.vault, twin(name)):
             return None
+        try:
+            found = read_root_number(working.vault, number)
         except Damaged:
             continue
         if found.created <= limit:

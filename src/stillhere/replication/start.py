@@ -11,6 +11,7 @@ Whatever else is found, nothing is served.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,17 +52,33 @@ class Working:
 
     def close(self) -> None:
         """Finish the waiting writes, give the writer's slot back, close the core."""
-        self.store.close()
-        with suppress(StillhereError):  # a bound only; the next process of this slot comes to it
+        self.store.finish()
+        with suppress(StillhereError, sqlite3.Error):  # a bound only; the slot's next user does it
             self.roll(least=LEAST_ROLLED)
+        self.core.close()
         self.journal.close()
+
+    def committed(self, writer: int) -> int:
+        """The last segment of a writer that is in the core, whichever process brought it in."""
+        row = (
+            self.core.reader()
+            .execute(
+                "SELECT segment FROM writers WHERE epoch = ? AND writer = ?",
+                (self.identity.epoch, writer),
+            )
+            .fetchone()
+        )
+        return row[0] if row is not None else 0
 
     def roll(self, least: int) -> bool:
         """Roll up this writer's segments where at least ``least`` lie alone.
 
         Raises Damaged, BackendError."""
         journal = self.journal
-        if journal.writer is None or journal.written - journal.rolled < least:
+        if journal.writer is None:
+            return False
+        committed = self.committed(journal.writer)
+        if committed - journal.rolled < least:
             return False
         before = journal.rolled
         journal.rolled = roll_up(
@@ -70,7 +87,7 @@ class Working:
             self.identity.epoch,
             journal.writer,
             after=before,
-            upto=journal.written,
+            upto=committed,  # what a crash may still have to look for keeps its own name
             least=least,
         )
         return journal.rolled > before

@@ -79,5 +79,7 @@ class Tender:
     def _compact(self) -> None:
         self._compacted = time.monotonic()
         self._rolls = 0
-        self._working.journal.tail_bytes = 0
+        journal = self._working.journal
+        size = journal.tail_bytes
         compact(self._working)
+        journal.tail_bytes -= size

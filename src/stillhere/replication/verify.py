@@ -79,9 +79,10 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
     shelves = reached.keys() | _in_vault(anchor)
     findings, spares, records = list(_check_service(working)), [], 0
     for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
-        shelf = _prove(working, anchor, account, kind, reached.get((account, kind), 0))
+        position = reached.get((account, kind), 0)
+        shelf = _prove(working, anchor, account, kind, position)
         if shelf.problems:
-            shelf = _prove_again(working, shelf)
+            shelf = _prove_again(working, shelf, position)
         records += shelf.records
         problems = shelf.problems + list(_check_account(working, account, kind))
         if problems:
@@ -156,13 +157,13 @@ def _prove(working: Working, anchor: Anchor, account: bytes, kind: str, reached:
     return _Shelf(account, kind, records, problems, list(_check_spares(source, data_key)))
 
 
-def _prove_again(working: Working, shelf: _Shelf) -> _Shelf:
+def _prove_again(working: Working, shelf: _Shelf, reached: int) -> _Shelf:
     """A shelf that is written to meanwhile may look torn between two listings of the journal:
     only what is still wrong in a view taken later is wrong."""
     again = shelf
     for _ in range(LOOKS):
         working.store.install(_nothing).result()  # behind the commit that is under way
-        again = _prove(working, anchor_of(working), shelf.account, shelf.kind, 0)
+        again = _prove(working, anchor_of(working), shelf.account, shelf.kind, reached)
         if not again.problems:
             break
     return again
@@ -242,6 +243,8 @@ def _check_account(working: Working, account: bytes, kind: str) -> Iterator[str]
     if owner is None:
         keep_name(working.vault, names_key, row[0], account)
         yield "its name was missing from the vault, and was kept again"
+    elif owner != account:
+        yield "its name leads to another account in the vault"
 
 
 def _check_service(working: Working) -> Iterator[Finding]:

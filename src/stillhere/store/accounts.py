@@ -68,6 +68,10 @@ class DevicePassword(NamedTuple):
     device: str
     password: str
 
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"DevicePassword({self.device!r})"
+
 
 class AccountRow(NamedTuple):
     """An account as a list shows it."""
@@ -82,6 +86,10 @@ class NewAccount(NamedTuple):
     name: str
     password: str | None = None
     device: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"NewAccount({self.name!r})"
 
 
 class Created(NamedTuple):
@@ -213,9 +221,7 @@ class Accounts:
         prepared = []
         for new, name in zip(wanted, folded, strict=True):
             if find_folded(sql, name) is not None:
-                raise BadInput(
-                    f"there is an account {new.name!r} already", safe="nothing was changed"
-                )
+                raise _taken(new.name)
             row = sql.execute(
                 "SELECT account, data_key FROM accounts WHERE folded = ?", (name,)
             ).fetchone()
@@ -238,6 +244,8 @@ class Accounts:
         device: tuple[DevicePassword, Device] | None,
     ) -> Sequence[Future[object]]:
         def first(shelf: ShelfWrite) -> None:
+            if shelf.record(CREDENTIALS, "profile") is not None:  # another process was first
+                raise _taken(new.name)
             now = time.time_ns() // 1_000_000
             profile = Profile(unicodedata.normalize("NFC", new.name.strip()), now)
             if argon2 is not None:
@@ -255,6 +263,14 @@ class Accounts:
             write(account, "contacts", book, device="operator"),
             write(account, ACCOUNT, first, device="operator"),
         ]
+
+
+def _taken(name: str) -> BadInput:
+    return BadInput(
+        f"there is an account {name!r} already",
+        safe="nothing was changed",
+        hint="choose another name",
+    )
 
 
 def _adopt(sql: sqlite3.Connection, account: bytes, owner: bytes) -> None:

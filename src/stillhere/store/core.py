@@ -42,6 +42,10 @@ class Identity(msgspec.Struct, frozen=True):
     created: int
     recovering: bool = False
 
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return f"Identity(core={self.core.hex()}, epoch={self.epoch})"
+
     @property
     def journal_key(self) -> bytes:
         """The key of this epoch's journal."""

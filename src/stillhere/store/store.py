@@ -92,7 +92,11 @@ class Store:
             )
         )
 
+    def finish(self) -> None:
+        """Finish the waiting writes, and take no more."""
+        self._writer.close()
+
     def close(self) -> None:
         """Finish the waiting writes and close every connection."""
-        self._writer.close()
+        self.finish()
         self.core.close()

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -126,13 +126,14 @@ class Writer:
             self._sql.execute("BEGIN IMMEDIATE")
             result = item.fn(self._sql)
             self._sql.execute("COMMIT")
-            if item.durable:
-                self._sql.execute("PRAGMA synchronous = NORMAL")
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             self._roll_back()
             item.done.set_exception(error)
         else:
             item.done.set_result(result)
+        finally:
+            if item.durable:
+                self._sql.execute("PRAGMA synchronous = NORMAL")
 
     def _commit_group(self, group: list[Write]) -> None:
         drafted: list[tuple[Write, Any]] = []
@@ -206,7 +207,7 @@ class Writer:
         elif isinstance(error, Fenced):  # whoever may not write any more shows nothing either
             self._gate.halt(error)
         for write in writes:
-            if not write.done.done():
+            with suppress(InvalidStateError):  # it has its own error, or nobody waits any more
                 write.done.set_exception(error)
 
 

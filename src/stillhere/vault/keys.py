@@ -33,6 +33,10 @@ class ServiceKeys(msgspec.Struct, frozen=True):
     names: bytes
     tokens: bytes
 
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return "ServiceKeys()"
+
 
 def keep_service_keys(vault: Vault, kit: Kit, keys: ServiceKeys) -> None:
     """Wrap the service's keys for the kit, twice."""
