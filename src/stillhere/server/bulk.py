@@ -102,4 +102,6 @@ def _run(recovery: Recovery, announce: Announce) -> None:
             raise
         except StillhereError as error:
             announce.refuse(error)
-            time.sleep(AGAIN_S)
+        except Exception as error:  # noqa: BLE001 (a helper that was killed, a full disk: told, and tried again)
+            announce.refuse(StillhereError(f"the bulk was interrupted: {error}"))
+        time.sleep(AGAIN_S)
