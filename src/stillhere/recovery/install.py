@@ -54,8 +54,7 @@ class Installed(NamedTuple):
     new: bool
 
 
-encode_verdict = msgspec.msgpack.Encoder().encode
-_encode_ends = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 _INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 
 
@@ -95,8 +94,8 @@ def install_image(
             "" if image.proven else "unproven",
             image.last,
             image.chain,
-            _encode_ends(image.ends),
-            encode_verdict(verdict),
+            _encode(image.ends),
+            _encode(verdict),
             len(verdict.held),
         ),
     ).fetchone()

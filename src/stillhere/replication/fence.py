@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 
 from stillhere.errors import StillhereError, Surplus
-from stillhere.replication.journal import sealed
-from stillhere.replication.slots import own_writers
+from stillhere.replication.slots import own_writers, sealed
 from stillhere.replication.start import Working
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.layout import epoch_name, segment_name

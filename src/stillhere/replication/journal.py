@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from stillhere.errors import Damaged, Fenced, Surplus, Unavailable
 from stillhere.replication.replay import replay
-from stillhere.replication.slots import Slots
+from stillhere.replication.slots import Slots, sealed
 from stillhere.store.core import Core, Identity
 from stillhere.store.journal import Receipt
 from stillhere.store.records import Change, ShelfChanges
@@ -274,15 +274,6 @@ def _taken(vault: Vault, name: str, data: bytes) -> Fenced:
         f"somebody else has written {name}",
         safe="everything that was acknowledged is in the vault",
         hint="two cores run on one vault: stop this one, or recover",
-    )
-
-
-def sealed() -> Fenced:
-    """What a core is told whose epoch has ended."""
-    return Fenced(
-        "this core's epoch is sealed: another core has taken over",
-        safe="everything that was acknowledged is in the vault, and in the core that took over",
-        hint="shut this core down and remove its home",
     )
 
 

@@ -36,11 +36,7 @@ class Slots:
                 return writer
         registered = register_writer(self._vault, self._signer, self._identity.core)
         if registered is None:
-            raise Fenced(
-                "this core's epoch is sealed: another core has taken over",
-                safe="everything that was acknowledged is in the vault",
-                hint="shut this core down and remove its home",
-            )
+            raise sealed()
         if not self._try_lock(registered):
             raise Surplus(f"writer {registered} was registered and is in use already")
         return registered
@@ -77,3 +73,12 @@ def own_writers(vault: Vault, identity: Identity) -> list[int]:
             hint="only one core may use a vault: stop this one, or recover",
         )
     return [number for number, slot in enumerate(slots) if slot.core == identity.core]
+
+
+def sealed() -> Fenced:
+    """What a core is told whose epoch has ended."""
+    return Fenced(
+        "this core's epoch is sealed: another core has taken over",
+        safe="everything that was acknowledged is in the vault, and in the core that took over",
+        hint="shut this core down and remove its home",
+    )

@@ -19,11 +19,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillhere.errors import Closed, Damaged, StillhereError, Surplus, Unavailable
-from stillhere.replication.journal import VaultJournal, sealed
+from stillhere.replication.journal import VaultJournal
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
 from stillhere.replication.rollup import roll_up
-from stillhere.replication.slots import Slots, own_writers
+from stillhere.replication.slots import Slots, own_writers, sealed
 from stillhere.store.core import Core, Identity
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor

@@ -61,7 +61,8 @@ class Store:
         """Run ``fn`` on an open shelf in the writing thread; what it raises, the future raises.
 
         The future resolves when the change is durable in the vault and committed, and not
-        before. It may raise Closed, Unavailable (nothing was kept) or Fenced."""
+        before. It may raise Closed, Fenced, or Unavailable: then it was not acknowledged, and
+        may yet come about when the vault has it and only the commit failed."""
         done: Future[T] = Future()
         if self.gate.halted is not None:
             done.set_exception(self.gate.halted)
