@@ -9,7 +9,6 @@ and people.json, which is written last: [account id, log-in name, device passwor
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -50,7 +49,6 @@ def main() -> None:
         )
     finally:
         working.close()
-    shutil.rmtree(home)
     (folder / "people.json").write_text(json.dumps(people))
 
 

@@ -61,8 +61,32 @@ def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519Pri
     return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
 
 
-def unseal(key: bytes, sealed: bytes, associated: bytes) -> bytes:
-    return decompress(AESGCM(key).decrypt(sealed[:12], sealed[12:], associated))
+def unseal(
+    key: bytes, sealed: bytes, associated: bytes, read: partial | type = decompress
+) -> bytes:
+    return read(AESGCM(key).decrypt(sealed[:12], sealed[12:], associated))
+
+
+def read_rows(names: list, digests: bytes) -> list[Item]:
+    suffix, hrefs, seqs, states, uids = names[1:6]
+    books, *about = ([v for v, n in names[c] for _ in range(n)] for c in (0, 6, 7))
+    hrefs = [href or uid + (suffix or "") for href, uid in zip(hrefs, uids, strict=True)]
+    proofs = [digests[at : at + 32] for at in range(0, len(digests), 32)]
+    columns = books, hrefs, seqs, states, uids, *about, names[8], proofs, names[9]
+    return [Item(*row, None) for row in zip(*columns, strict=True)]
+
+
+def read_bodies(first: int, count: int, names: bytes, rest: bytes, piece: bytes) -> dict[int, Item]:
+    rows = read_rows(msgpack.decode(decompress(names)), bytes(32 * count))
+    found, others = zip(*msgpack.decode(decompress(piece)), strict=True), iter(range(len(rest)))
+    for at, row in enumerate(rows):
+        if row.state == PRESENT:
+            marked, body = next(found)
+            body = body.replace(b"\0", row.uid.encode()) if marked else body
+            rows[at] = row._replace(digest=sha256(body).digest(), body=body)
+        else:
+            rows[at] = row._replace(digest=bytes(rest[next(others)] for _ in range(32)))
+    return dict(enumerate(rows, first))
 
 
 class Vault:
@@ -197,22 +221,21 @@ class Shelf:
         self.items[item.collection, item.href] = item
 
     def _lay_level(self, level: list, packs: list) -> None:
-        self.last, self.chain, _, digest, roster, twin, spans = level
-        columns, bodies = None, {}
-        for span in (roster, twin):
-            with suppress(*BROKEN):
-                plain = self._open_chunk(packs, span, ROSTER)
-                columns = msgpack.decode(plain) if sha256(plain).digest() == digest else columns
+        self.last, self.chain, count, digest, place, spans = level
+        beside = {}
         for span in spans:
             with suppress(*BROKEN):
-                first, found = msgpack.decode(self._open_chunk(packs, span, BODIES))
-                bodies |= dict(enumerate(found, first))
-        if columns is None:
-            raise ValueError(f"the roster up to position {self.last} and its twin are lost")
-        columns[8] = [columns[8][at : at + 32] for at in range(0, len(columns[8]), 32)]
-        number = iter(range(len(columns[1])))
-        for row in zip(*columns, strict=True):
-            self._lay(Item(*row, bodies.get(next(number)) if row[3] == PRESENT else None))
+                beside |= read_bodies(*msgpack.decode(self._open_chunk(packs, span, BODIES)))
+        items = [beside[number] for number in range(count)] if len(beside) == count else []
+        with suppress(*BROKEN):
+            plain = self._open_chunk(packs, place, ROSTER)
+            if sha256(plain).digest() == digest:
+                rows = enumerate(read_rows(*msgpack.decode(plain)))
+                items = [row._replace(body=beside.get(n, row).body) for n, row in rows]
+        if len(items) != count:
+            raise ValueError(f"the roster up to position {self.last} and its other half are lost")
+        for item in items:
+            self._lay(item)
 
     def _open_chunk(self, packs: list, span: list, role: int) -> bytes:
         with open(self.vault.folder / packs[span[0]][0], "rb") as pack:
@@ -221,7 +244,8 @@ class Shelf:
         checked = data[62:66] == crc32(data[:62]).to_bytes(4, "big")
         if not checked or data[:4] != b"CHNK" or data[5] != role or data[10:38] != self.owner:
             raise ValueError("a chunk is broken, or another one than its manifest says")
-        return unseal(self.key, data[66:], b"STHPACK1" + data[4:58])
+        read = bytes if role == BODIES else decompress  # a chunk of bodies has compressed parts
+        return unseal(self.key, data[66:], b"STHPACK1" + data[4:58], read)
 
     def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
         numbers = struct.pack(">III", source.epoch, source.writer, row.segment)

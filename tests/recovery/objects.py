@@ -124,7 +124,7 @@ def _level_targets(
         ),
         f"rosters of {what}": Target(
             _pack(manifest, level.roster),
-            _pack(manifest, level.roster_twin),
+            _pack(manifest, level.bodies[0]),
             _pack(other, there.roster),
             rosters,
         ),

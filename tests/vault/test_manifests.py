@@ -29,7 +29,7 @@ from stillhere.vault.manifests import (
     write_root,
 )
 
-LEVEL = Level(7, bytes(32), 3, bytes(32), Span(0, 8, 10), Span(1, 8, 10), [Span(0, 18, 90)])
+LEVEL = Level(7, bytes(32), 3, bytes(32), Span(0, 8, 10), [Span(0, 18, 90)])
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.vault.vaults import CONFLICT, DELETE, KIND, NOTE, PUT, Line, Made, Writer, make_vault
 
-from stillhere.vault.image import Image, ShelfSource, load_image
+from stillhere.vault.image import Image, load_image
+from stillhere.vault.levels import ShelfSource
 from stillhere.vault.tail import read_tail
 
 

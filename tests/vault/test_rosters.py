@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhere.bodies import open_piece
 from stillhere.errors import Damaged
 from stillhere.vault.rosters import (
     CHUNK_BYTES,
@@ -16,11 +17,14 @@ from stillhere.vault.rosters import (
     HELD,
     PRESENT,
     Item,
+    Roster,
     build_bodies,
     build_roster,
     empty_roster,
     read_bodies,
     read_roster,
+    rebuild_roster,
+    roster_of,
 )
 
 TEXT = st.text(max_size=12)
@@ -49,7 +53,7 @@ def digest_of(plain: bytes) -> bytes:
 @settings(max_examples=60, deadline=None)
 @given(ITEMS)
 def test_a_roster_gives_back_every_row(items: list[Item]) -> None:
-    plain = build_roster(items)
+    plain = build_roster(roster_of(items))
     roster = read_roster(plain, digest_of(plain))
     assert list(roster.items()) == items
     assert len(roster) == len(items)
@@ -57,26 +61,39 @@ def test_a_roster_gives_back_every_row(items: list[Item]) -> None:
 
 
 def test_an_empty_shelf_has_an_empty_roster() -> None:
-    plain = build_roster([])
+    plain = build_roster(empty_roster())
     assert read_roster(plain, digest_of(plain)) == empty_roster()
 
 
 def test_a_roster_that_is_not_the_head_s_is_refused() -> None:
-    plain = build_roster([Item("c", "a", 1, PRESENT, "", "", "", 1, bytes(32), 1)])
-    older = build_roster([])
+    plain = build_roster(roster_of([Item("c", "a", 1, PRESENT, "", "", "", 1, bytes(32), 1)]))
+    older = build_roster(empty_roster())
     with pytest.raises(Damaged, match="digest"):
         read_roster(older, digest_of(plain))
 
 
-@pytest.mark.parametrize("column", range(10))
+@pytest.mark.parametrize("column", [0, *range(2, 10)])
 def test_columns_of_different_length_are_refused(column: int) -> None:
     """Else a later row would be given another's name, body or digest."""
     item = Item("c", "a", 1, PRESENT, "u", "VCARD", "text/vcard", 1, bytes(32), 1)
-    columns = msgspec.msgpack.decode(build_roster([item, item._replace(href="b")]))
-    columns[column] = columns[column][:-1]
-    plain = msgspec.msgpack.encode(columns)
+    plain = build_roster(roster_of([item, item._replace(href="b")]))
+    names, digests = msgspec.msgpack.decode(plain)
+    names[column] = names[column][:-1]
+    for columns in ([names, digests], [names, digests[:-32]]):
+        broken = msgspec.msgpack.encode(columns)
+        with pytest.raises(Damaged):
+            read_roster(broken, digest_of(broken))
+
+
+@pytest.mark.parametrize("runs", [[["c", 2**62]], [["c", 3], ["d", -1]], [["c", 2], ["d", 0]]])
+def test_a_run_that_is_longer_than_the_roster_is_refused(runs: list[list[object]]) -> None:
+    item = Item("c", "a", 1, PRESENT, "u", "VCARD", "text/vcard", 1, bytes(32), 1)
+    names, digests = msgspec.msgpack.decode(
+        build_roster(roster_of([item, item._replace(href="b")]))
+    )
+    plain = msgspec.msgpack.encode([[runs, *names[1:]], digests])
     with pytest.raises(Damaged):
-        list(read_roster(plain, digest_of(plain)).items())
+        read_roster(plain, digest_of(plain))
 
 
 @pytest.mark.parametrize("plain", [b"", b"\xc1", b"\x90", msgspec.msgpack.encode([1] * 10)])
@@ -90,12 +107,55 @@ def test_what_is_no_roster_is_damage(plain: bytes) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, CHUNK_BYTES * 2), max_size=12))
 def test_chunks_of_bodies_are_in_order_and_of_a_bounded_size(sizes: list[int]) -> None:
-    bodies = [bytes([number]) * size for number, size in enumerate(sizes)]
+    bodies = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
     back: list[bytes] = []
-    for chunk in build_bodies(bodies):
-        first, run = read_bodies(chunk)
-        assert first == len(back)
+    for plain in build_bodies(*beside(bodies)):
+        chunk = read_bodies(plain)
+        run = open_piece(chunk.piece).restore([""] * chunk.count)
+        assert chunk.first == len(back)
         assert run
         assert sum(map(bool, run)) <= 1 or sum(map(len, run)) <= CHUNK_BYTES
         back += run
     assert back == bodies
+
+
+def beside(bodies: list[bytes]) -> tuple[Roster, list[bytes | None]]:
+    items = [
+        Item("c", f"{number:03}", 1, PRESENT, "", "", "", len(body), digest_of(body), 1)
+        for number, body in enumerate(bodies)
+    ]
+    return roster_of(items), list(bodies)
+
+
+ROWS = st.lists(st.tuples(TEXT, TEXT, st.binary(max_size=90_000) | st.none()), max_size=9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(ROWS, st.sampled_from(["", ".vcf"]))
+def test_a_lost_roster_is_made_anew_from_the_names_beside_the_bodies(
+    rows: list[tuple[str, str, bytes | None]], suffix: str
+) -> None:
+    """Bodies may have their UID in them or not, and NUL bytes of their own."""
+    bodies = [body if body is None else uid.encode() + body for _, uid, body in rows]
+    items = [
+        Item(
+            "c",
+            href or uid + suffix,
+            number,
+            DELETED if body is None else PRESENT,
+            uid,
+            "",
+            "",
+            len(body or b""),
+            digest_of(href.encode() if body is None else body),
+            number,
+        )
+        for number, ((href, uid, _), body) in enumerate(zip(rows, bodies, strict=True))
+    ]
+    roster = roster_of(items)
+    chunks = [read_bodies(plain) for plain in build_bodies(roster, bodies)]
+    digest = digest_of(build_roster(roster))
+    assert rebuild_roster(chunks, digest) == roster
+    for lost in range(len(chunks)):
+        with pytest.raises(Damaged):
+            rebuild_roster(chunks[:lost] + chunks[lost + 1 :], digest)

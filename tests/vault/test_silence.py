@@ -15,7 +15,7 @@ from tests.vault.vaults import KIND, Line, Made, Writer, make_vault
 
 from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_epochs, read_writers, register_writer, seal_writers
-from stillhere.vault.image import ShelfSource, load_image
+from stillhere.vault.image import load_image
 from stillhere.vault.keys import (
     ServiceKeys,
     find_name,
@@ -26,6 +26,7 @@ from stillhere.vault.keys import (
     read_service_keys,
 )
 from stillhere.vault.layout import twin
+from stillhere.vault.levels import ShelfSource
 from stillhere.vault.manifests import (
     Manifest,
     Root,

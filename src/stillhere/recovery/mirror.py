@@ -213,7 +213,9 @@ def _prove(task: Task, checked: Checked, anchor: Anchor, manifest: Manifest, siz
             damaged.add(entry.account)
             continue
         found[entry.account] = keys.get(entry.account)
-        image = load_image(anchor.source(entry.account, task.kind), found[entry.account])
+        image = load_image(
+            anchor.source(entry.account, task.kind), found[entry.account], packed=True
+        )
         records += len(image.columns)
         if image.missing or image.problems:
             damaged.add(entry.account)

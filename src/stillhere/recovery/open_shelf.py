@@ -36,9 +36,9 @@ def prove_shelf(
     except Damaged as error:
         image = Image(account, kind, problems=[f"its key can't be opened: {error.what}"])
     else:
-        image = load_image(anchor.source(account, kind), data_key, trusted=trusted)
+        image = load_image(anchor.source(account, kind), data_key, trusted=trusted, packed=True)
         if anchor.far is not None and (image.problems or image.missing):
-            image = load_image(anchor.source(account, kind, far=True), data_key)
+            image = load_image(anchor.source(account, kind, far=True), data_key, packed=True)
         if not image.exists:  # every account has its shelves from its first moment on
             image.problems.append("nothing of this shelf was found in the vault")
         if kind == ACCOUNT:

@@ -28,7 +28,7 @@ from stillhere.vault.manifests import (
 )
 from stillhere.vault.opened import Vault, exists
 from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
-from stillhere.vault.rosters import PRESENT, build_bodies, build_roster
+from stillhere.vault.rosters import build_bodies, build_roster, roster_of
 from stillhere.vault.segments import encode_entry
 
 DELTA_SHARE = 4  # a delta of more than a quarter of its base becomes a new base
@@ -49,20 +49,19 @@ class Built(NamedTuple):
 
 
 class _Packs:
-    """The packs that a bucket's new chunks go to: bodies, rosters, twins and history apart."""
+    """The packs that a bucket's new chunks go to: bodies, rosters and history apart."""
 
     def __init__(self, working: Working, kind: str, bucket: int) -> None:
         vault, epoch = working.vault, working.identity.epoch
         self.epoch = epoch
         self.bodies = PackWriter(vault, kind, bucket, f"{epoch:06d}b")
         self.rosters = PackWriter(vault, kind, bucket, f"{epoch:06d}r")
-        self.twins = PackWriter(vault, kind, bucket, f"{epoch:06d}t")
         self.history = PackWriter(vault, kind, bucket, f"{epoch:06d}h")
 
     def close(self) -> dict[str, tuple[int, bytes]]:
         """Keep them all; name → (size, SHA-256)."""
         made: dict[str, tuple[int, bytes]] = {}
-        for writer in (self.bodies, self.rosters, self.twins, self.history):
+        for writer in (self.bodies, self.rosters, self.history):
             made |= writer.close()
         return made
 
@@ -177,34 +176,20 @@ def _write_level(
 ) -> Level:
     every = image.items
     items = [every[number] for number in rows]
-    roster = build_roster(items)
+    columns = roster_of(items)
+    roster = build_roster(columns)
     first = min((item.seq for item in items), default=image.last)
-    label = (Role.ROSTER, packs.epoch, image.account, (first, image.last), 0, roster)
-    bodies = [
-        body
-        for number in rows
-        if (body := image.bodies[number]) is not None and every[number].state == PRESENT
-    ]
+    whose = (packs.epoch, image.account, (first, image.last))
+    chunks = build_bodies(columns, [image.bodies[number] for number in rows])
     return Level(
         image.last,
         image.chain,
         len(items),
         hashlib.sha256(roster).digest(),
-        numbering.span(packs.rosters.add(data_key, *label)),
-        numbering.span(packs.twins.add(data_key, *label)),
+        numbering.span(packs.rosters.add(data_key, Role.ROSTER, *whose, 0, roster)),
         [
-            numbering.span(
-                packs.bodies.add(
-                    data_key,
-                    Role.BODIES,
-                    packs.epoch,
-                    image.account,
-                    (first, image.last),
-                    number,
-                    chunk,
-                )
-            )
-            for number, chunk in enumerate(build_bodies(bodies))
+            numbering.span(packs.bodies.add(data_key, Role.BODIES, *whose, number, chunk))
+            for number, chunk in enumerate(chunks)
         ],
     )
 
@@ -234,7 +219,6 @@ def _renumber(level: Level, old: Manifest, numbering: _Numbering) -> Level:
     return msgspec.structs.replace(
         level,
         roster=again(level.roster),
-        roster_twin=again(level.roster_twin),
         bodies=[again(span) for span in level.bodies],
     )
 
@@ -257,7 +241,7 @@ def _spans(entry: ShelfEntry) -> list[Span]:
     spans = list(entry.history)
     for level in (entry.base, entry.delta):
         if level is not None:
-            spans += [level.roster, level.roster_twin, *level.bodies]
+            spans += [level.roster, *level.bodies]
     return spans
 
 
@@ -282,7 +266,6 @@ def _carry(
         return msgspec.structs.replace(
             level,
             roster=carry(level.roster, packs.rosters),
-            roster_twin=carry(level.roster_twin, packs.twins),
             bodies=[carry(span, packs.bodies) for span in level.bodies],
         )
 

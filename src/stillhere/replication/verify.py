@@ -25,7 +25,7 @@ from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.epochs import mend_epoch
-from stillhere.vault.image import Image, ShelfSource, load_image
+from stillhere.vault.image import Image, load_image
 from stillhere.vault.keys import (
     find_name,
     keep_data_key,
@@ -33,9 +33,9 @@ from stillhere.vault.keys import (
     proves_key,
     proves_service_keys,
 )
+from stillhere.vault.levels import ShelfSource, check_halves
 from stillhere.vault.opened import mend_format
 from stillhere.vault.packs import Role, open_chunk, read_chunk
-from stillhere.vault.rosters import read_roster
 
 LOOKS = 3
 
@@ -200,13 +200,7 @@ def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
     if entry is None or manifest is None:
         return
     for level in filter(None, (entry.base, entry.delta)):
-        for span in (level.roster, level.roster_twin):
-            try:
-                chunk = read_chunk(source.vault, manifest.place(span))
-                plain = open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
-                read_roster(plain, level.digest)
-            except Damaged as error:
-                yield f"a copy of its roster: {error.what}"
+        yield from check_halves(source, level, data_key)
     for span in entry.history:
         try:
             chunk = read_chunk(source.vault, manifest.place(span))

@@ -11,6 +11,7 @@ from itertools import count
 import msgspec
 
 from stillhere.errors import BadInput, NotFound
+from stillhere.store.pieces import unpack_pieces
 from stillhere.store.records import Change, Op, Record, State, epoch_of, seq_of
 from stillhere.store.shelf import Shelf, ShelfRow, encode_properties
 
@@ -156,6 +157,7 @@ def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequen
     Idempotent: changes already applied leave the same rows when they are applied again.
     """
     if not row.settled:
+        unpack_pieces(connection, row.id)
         connection.execute("UPDATE records SET indexed = 1 WHERE shelf = ?", (row.id,))
         connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
         row.settled = 1

@@ -6,9 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 
+from stillhere.store.pieces import Pieces
 from stillhere.store.records import Collection, Delta, Record
 
 _COLUMNS = "collection, href, seq, state, uid, component, media_type, size, digest, modified"
@@ -25,7 +27,7 @@ class ShelfRow:
     """The shelf's own row: where its sequence stands and whether its gate is open.
 
     ``closed`` is why it is closed, "" when it is open; ``settled`` is false while recovered
-    rows are not indexed; ``held`` counts records without a body.
+    rows are not indexed and bodies in pieces; ``held`` counts records without a body.
     """
 
     account: bytes
@@ -60,6 +62,7 @@ class Shelf:
     def __init__(self, connection: sqlite3.Connection, row: ShelfRow) -> None:
         self._sql = connection
         self._row = row
+        self._pieces = Pieces(connection, row.id)
 
     @property
     def account(self) -> bytes:
@@ -89,22 +92,22 @@ class Shelf:
     def collections(self) -> list[Collection]:
         """Every collection, by name."""
         rows = self._sql.execute(
-            "SELECT r.href, r.body, r.seq, p.seq FROM records r"
+            "SELECT r.href, r.uid, r.body, r.seq, p.seq FROM records r"
             " LEFT JOIN positions p ON p.shelf = r.shelf AND p.collection = r.href"
             " WHERE r.shelf = ? AND r.collection = '' AND r.state <> 1 ORDER BY r.href",
             (self._row.id,),
         )
-        return [_collection(*row) for row in rows]
+        return list(map(self._collection, rows))
 
     def collection(self, name: str) -> Collection | None:
         """One collection, or None where there is none of that name."""
         row = self._sql.execute(
-            "SELECT r.href, r.body, r.seq, p.seq FROM records r"
+            "SELECT r.href, r.uid, r.body, r.seq, p.seq FROM records r"
             " LEFT JOIN positions p ON p.shelf = r.shelf AND p.collection = r.href"
             " WHERE r.shelf = ? AND r.collection = '' AND r.href = ? AND r.state <> 1",
             (self._row.id, name),
         ).fetchone()
-        return None if row is None else _collection(*row)
+        return None if row is None else self._collection(row)
 
     def record(self, collection: str, href: str) -> Record | None:
         """One present or held record, or None."""
@@ -122,7 +125,7 @@ class Shelf:
             " WHERE shelf = ? AND collection = ? AND href = ? AND state <> 1",
             (self._row.id, collection, href),
         ).fetchone()
-        return None if row is None else (_record(row[:10]), row[10])
+        return None if row is None else self._with_body(row)
 
     def records(self, collection: str) -> list[Record]:
         """Every present and held record of a collection, by name."""
@@ -144,7 +147,7 @@ class Shelf:
                 f" AND href IN ({','.join('?' * len(names))})",
                 (self._row.id, collection, *names),
             )
-            found += [(_record(row[:10]), row[10]) for row in rows]
+            found += map(self._with_body, rows)
         return found
 
     def all_bodies(self, collection: str) -> list[tuple[Record, bytes | None]]:
@@ -154,7 +157,7 @@ class Shelf:
             " WHERE shelf = ? AND collection = ? AND state <> 1 ORDER BY href",
             (self._row.id, collection),
         )
-        return [(_record(row[:10]), row[10]) for row in rows]
+        return list(map(self._with_body, rows))
 
     def by_uid(self, collection: str, uid: str) -> Record | None:
         """The present or held record that has this UID, or None."""
@@ -206,12 +209,19 @@ class Shelf:
             " ORDER BY collection, href",
             (self._row.id,),
         )
-        return [(_record(row[:10]), row[10]) for row in rows]
+        return list(map(self._with_body, rows))
+
+    def _with_body(self, row: tuple[Any, ...]) -> tuple[Record, bytes | None]:
+        body = row[10]
+        if body.__class__ is int:
+            body = self._pieces.body(body, row[4])
+        return _record(row[:10]), body
+
+    def _collection(self, row: tuple[Any, ...]) -> Collection:
+        name, uid, kept, seq, position = row
+        body = self._pieces.body(kept, uid)
+        properties = _decode_properties.decode(body) if body else {}
+        return Collection(name, properties, seq, max(seq, position or 0))
 
     def _only_indexed(self) -> str:
         return " AND indexed" if self._row.settled else ""
-
-
-def _collection(name: str, body: bytes | None, seq: int, position: int | None) -> Collection:
-    properties = _decode_properties.decode(body) if body else {}
-    return Collection(name, properties, seq, max(seq, position or 0))

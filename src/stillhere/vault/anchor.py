@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from stillhere.errors import Damaged
 from stillhere.vault.epochs import read_writers, writers_with_journal
-from stillhere.vault.image import ShelfSource
 from stillhere.vault.layout import bucket_of
+from stillhere.vault.levels import ShelfSource
 from stillhere.vault.manifests import Manifest, Root, manifests_of, read_manifest, read_root
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail, read_tail

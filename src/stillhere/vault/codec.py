@@ -27,16 +27,29 @@ _threads = threading.local()
 
 def seal(data_key: bytes, plain: bytes, associated: bytes, level: int) -> bytes:
     """Compress and encrypt: ``nonce | ciphertext | tag``."""
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + _cipher(data_key).encrypt(nonce, _compressor(level).compress(plain), associated)
+    return encrypt(data_key, _compressor(level).compress(plain), associated)
 
 
 def unseal(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> bytes:
     """The bytes that were sealed. Raises Damaged unless every bit is as it was."""
     try:
-        packed = _cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+        packed = decrypt(data_key, sealed, associated)
         return _decompressor().decompress(packed, max_output_size=MAX_PLAIN)
-    except (InvalidTag, ValueError, zstandard.ZstdError):
+    except zstandard.ZstdError:
+        raise Damaged("a sealed piece does not open: its bytes are not those written") from None
+
+
+def encrypt(data_key: bytes, plain: bytes, associated: bytes) -> bytes:
+    """Encrypt what is compressed already: ``nonce | ciphertext | tag``."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + _cipher(data_key).encrypt(nonce, plain, associated)
+
+
+def decrypt(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> bytes:
+    """What ``encrypt`` was given. Raises Damaged unless every bit is as it was."""
+    try:
+        return _cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+    except (InvalidTag, ValueError):
         raise Damaged("a sealed piece does not open: its bytes are not those written") from None
 
 

@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
-from stillhere.vault.manifests import Level, Manifest, ShelfEntry
-from stillhere.vault.opened import Vault
-from stillhere.vault.packs import Role, open_chunk, read_chunk
+from stillhere.vault.levels import Key, ShelfSource, load_level
 from stillhere.vault.rosters import (
     DELETED,
     HELD,
@@ -26,8 +25,6 @@ from stillhere.vault.rosters import (
     Item,
     Roster,
     empty_roster,
-    read_bodies,
-    read_roster,
     roster_of,
 )
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
@@ -36,8 +33,7 @@ from stillhere.vault.tail import Source, Tail
 PUT, DELETE = 0, 1
 GENESIS = bytes(32)
 
-Key = tuple[str, str]
-Loaded = tuple[Item, bytes | None]
+Loaded = tuple[Item, bytes | None, int]
 
 
 @dataclass
@@ -45,9 +41,10 @@ class Image:
     """A shelf out of the vault.
 
     ``columns`` are sorted by collection and name; ``bodies`` lie beside them (None for
-    tombstones and held records). ``problems`` says why the shelf is not proven (empty: it
-    is), ``missing`` why each held record's body is missing. ``notes`` are the tail's
-    conflicts and notes, ``replaced`` what the tail superseded."""
+    tombstones and held records), or ``places`` beside them says where in ``pieces`` a body is
+    (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
+    each held record's body is missing. ``notes`` are the tail's conflicts and notes,
+    ``replaced`` what the tail superseded."""
 
     account: bytes
     kind: str
@@ -61,11 +58,21 @@ class Image:
     notes: list[tuple[Entry, bytes | None]] = field(default_factory=list)
     replaced: list[tuple[Entry, bytes | None]] = field(default_factory=list)
     exists: bool = True
+    places: Sequence[int] = ()
+    pieces: list[bytes] = field(default_factory=list)
 
     @property
     def items(self) -> list[Item]:
         """The records and tombstones, one by one."""
         return list(self.columns.items())
+
+    def body(self, number: int) -> bytes | None:
+        """The body of one row, wherever it is."""
+        place = self.places[number] if self.places else 0
+        if not place:
+            return self.bodies[number]
+        piece = open_piece(self.pieces[(place >> PLACE_SHIFT) - 1])
+        return piece.body(place & ((1 << PLACE_SHIFT) - 1), self.columns.uids[number])
 
     @property
     def proven(self) -> bool:
@@ -73,27 +80,14 @@ class Image:
         return not self.problems
 
 
-@dataclass(frozen=True)
-class ShelfSource:
-    """Where one shelf's pieces are: its manifest's entry and the tail."""
-
-    vault: Vault
-    manifest: Manifest | None
-    entry: ShelfEntry | None
-    tail: Tail
-    account: bytes
-    kind: str
-    epoch: int
-    """The epoch that is alive; every one before it is sealed and has an end."""
-    broken: str = ""
-    """Why the bucket's manifest can't be read, if it can't."""
-
-
-def load_image(source: ShelfSource, data_key: bytes, *, trusted: bool = False) -> Image:
+def load_image(
+    source: ShelfSource, data_key: bytes, *, trusted: bool = False, packed: bool = False
+) -> Image:
     """Fold and prove one shelf. Damage is in the image; BackendError is raised, and
     says nothing about what is there.
 
-    ``trusted`` leaves out the digests of bodies in the ledger, for chunks proven before."""
+    ``trusted`` leaves out the digests of bodies in the ledger, for chunks proven before.
+    ``packed`` leaves the ledger's bodies in their pieces, as the core's rows take them."""
     image = Image(source.account, source.kind)
     entry = source.entry
     rows: dict[Key, Loaded] = {}
@@ -102,10 +96,21 @@ def load_image(source: ShelfSource, data_key: bytes, *, trusted: bool = False) -
     if entry is not None:
         image.problems += entry.problems
         image.last, image.chain = entry.top.last, entry.top.chain
-        image.columns, image.bodies = _load_level(source, entry.base, data_key, image, trusted)
-        if entry.delta is not None:
-            rows = _by_key(image.columns, image.bodies)
-            rows |= _by_key(*_load_level(source, entry.delta, data_key, image, trusted))
+        for level in filter(None, (entry.base, entry.delta)):
+            try:
+                loaded = load_level(
+                    source, level, data_key, image.pieces, trusted=trusted, packed=packed
+                )
+            except Damaged as error:
+                image.problems.append(error.what)
+                continue
+            image.missing |= loaded.missing
+            if level is entry.base:
+                image.columns = loaded.roster
+                image.bodies, image.places = loaded.bodies, loaded.places
+            else:
+                rows = _by_key(image.columns, image.bodies, image.places)
+                rows |= _by_key(loaded.roster, loaded.bodies, loaded.places)
     parts = [
         (part, row)
         for part, row in source.tail.parts(source.account, source.kind)
@@ -116,106 +121,31 @@ def load_image(source: ShelfSource, data_key: bytes, *, trusted: bool = False) -
     if parts or source.tail.gaps:
         applied = _follow_chain(image, parts, data_key)
         if applied and not rows:
-            rows = _by_key(image.columns, image.bodies)
+            rows = _by_key(image.columns, image.bodies, image.places)
         for part, row, entries in applied:
             past.append((row.last, {}))
             _apply_part(image, rows, part, row, entries, data_key)
         _check_gaps(image, source.tail, applied)
     if rows:
         ordered = sorted(rows.items())
-        image.columns = roster_of([item for _, (item, _) in ordered])
-        image.bodies = [body for _, (_, body) in ordered]
+        image.columns = roster_of([item for _, (item, _, _) in ordered])
+        image.bodies = [body for _, (_, body, _) in ordered]
+        image.places = [place for _, (_, _, place) in ordered]
         image.missing = {k: v for k, v in image.missing.items() if rows[k][0].state == HELD}
     image.ends = _find_ends(past, source.epoch)
     return image
 
 
-def _load_level(
-    source: ShelfSource, level: Level, data_key: bytes, image: Image, trusted: bool
-) -> tuple[Roster, list[bytes | None]]:
-    roster = _load_roster(source, level, data_key, image)
-    if roster is None:
-        return empty_roster(), []
-    bodies, causes = _load_bodies(source, level, data_key, roster)
-    if not trusted and not _all_match(bodies, roster):
-        for number, (body, digest) in enumerate(zip(bodies, roster.digest_list(), strict=True)):
-            if body is not None and sha256(body).digest() != digest:
-                bodies[number] = None
-                causes[number] = "its body does not match its digest"
-    states = roster.states
-    if causes or HELD in states:
-        held = bytearray(states)
-        for number, state in enumerate(states):
-            if state == PRESENT and bodies[number] is None:
-                held[number] = HELD
-            if held[number] == HELD:
-                key = (roster.collections[number], roster.hrefs[number])
-                image.missing[key] = causes.get(number, "its body was lost before")
-        roster.states = bytes(held)
-    return roster, bodies
-
-
-def _all_match(bodies: Sequence[bytes | None], roster: Roster) -> bool:
-    """Whether every row has its body: the usual case, in one comparison."""
-    if None in bodies:
-        return False
-    return (
-        b"".join([sha256(body).digest() for body in bodies if body is not None]) == roster.digests
-    )
-
-
-def _load_roster(source: ShelfSource, level: Level, data_key: bytes, image: Image) -> Roster | None:
-    assert source.manifest is not None
-    causes = []
-    for span in (level.roster, level.roster_twin):
-        try:
-            chunk = read_chunk(source.vault, source.manifest.place(span))
-            plain = open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
-            return read_roster(plain, level.digest)
-        except Damaged as error:
-            causes.append(error.what)
-    image.problems.append(f"its roster and the roster's twin can't be read: {causes[0]}")
-    return None
-
-
-def _load_bodies(
-    source: ShelfSource, level: Level, data_key: bytes, roster: Roster
-) -> tuple[list[bytes | None], dict[int, str]]:
-    """The bodies beside the roster's rows, and why each missing one is missing."""
-    assert source.manifest is not None
-    found: list[bytes] = []
-    pieces: list[tuple[int, list[bytes]]] = []
-    cause = ""
-    for span in level.bodies:
-        try:
-            chunk = read_chunk(source.vault, source.manifest.place(span))
-            plain = open_chunk(data_key, chunk, Role.BODIES, source.account, source.kind)
-            pieces.append(read_bodies(plain))
-        except Damaged as error:
-            cause = error.what
-    for first, bodies in pieces:
-        if first == len(found):
-            found += bodies
-    states = roster.states
-    if len(found) == len(states) and not any(states):
-        return list(found), {}
-    present = [number for number, state in enumerate(states) if state == PRESENT]
-    beside: list[bytes | None] = [None] * len(states)
-    for first, bodies in pieces:
-        for number, body in zip(present[first:], bodies, strict=False):
-            beside[number] = body
-    lost = {n: cause or "its body is not there" for n in present if beside[n] is None}
-    return beside, lost
-
-
-def _by_key(columns: Roster, bodies: Sequence[bytes | None]) -> dict[Key, Loaded]:
-    pairs = zip(columns.items(), bodies, strict=True)
-    return {(item.collection, item.href): (item, body) for item, body in pairs}
+def _by_key(
+    columns: Roster, bodies: Sequence[bytes | None], places: Sequence[int]
+) -> dict[Key, Loaded]:
+    rows = zip(columns.items(), bodies, places, strict=True)
+    return {(item.collection, item.href): (item, body, place) for item, body, place in rows}
 
 
 def _supersede(image: Image, old: Loaded | None) -> None:
     if old is not None and old[0].state != DELETED:
-        item, body = old
+        item, body, _ = old
         image.replaced.append(
             (
                 Entry(
@@ -299,7 +229,7 @@ def _apply_part(
             state, body = HELD, None
             image.missing[key] = cause or "its body does not match its digest"
         _supersede(image, rows.get(key))
-        rows[key] = (_item(entry, state), body)
+        rows[key] = (_item(entry, state), body, 0)
 
 
 def _item(entry: Entry, state: int) -> Item:

@@ -42,7 +42,6 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
     count: int
     digest: bytes
     roster: Span
-    roster_twin: Span
     bodies: list[Span]
 
 

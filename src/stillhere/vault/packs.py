@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import Missing
-from stillhere.vault.codec import LEDGER_LEVEL, seal, unseal
+from stillhere.vault.codec import LEDGER_LEVEL, decrypt, encrypt, seal, unseal
 from stillhere.vault.layout import KIND_BYTES, pack_name, pad_kind
 from stillhere.vault.opened import Vault
 
@@ -34,7 +34,7 @@ _FOOTER = struct.Struct(">QI32s8s")
 
 
 class Role(IntEnum):
-    """What a chunk holds."""
+    """What a chunk holds. Bodies come compressed, and are sealed as they are."""
 
     ROSTER = 1
     BODIES = 2
@@ -87,7 +87,10 @@ class PackWriter:
         """Seal a chunk into the pack; its place holds once ``close`` has returned."""
         kind = pad_kind(self._kind)
         label = _label(role, epoch, account, kind, *span, number)
-        sealed = seal(data_key, plain, label, LEDGER_LEVEL)
+        if role == Role.BODIES:
+            sealed = encrypt(data_key, plain, label)
+        else:
+            sealed = seal(data_key, plain, label, LEDGER_LEVEL)
         header = _pack_header(
             ChunkHeader(role, epoch, account, kind, span[0], span[1], number, len(sealed))
         )
@@ -146,7 +149,8 @@ def open_chunk(
         raise Damaged("a chunk's header is broken")
     if (header.role, header.account, header.kind) != (role, account, pad_kind(kind)):
         raise Damaged("a chunk is another one than its manifest says")
-    return unseal(data_key, chunk[HEADER_BYTES:], _label(*header[:7]))
+    read = decrypt if role == Role.BODIES else unseal
+    return read(data_key, chunk[HEADER_BYTES:], _label(*header[:7]))
 
 
 def read_chunk_header(chunk: bytes | memoryview) -> ChunkHeader | None:

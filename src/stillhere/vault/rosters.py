@@ -1,17 +1,22 @@
 """Rosters and bodies: the two halves of a shelf's level, sealed apart.
 
 A roster is columns: everything about the records except their bodies, sorted by collection
-and name. A chunk of bodies holds those of a run of present records, in the roster's order.
+and name. A chunk of bodies holds those of a run of its rows, and the rows' names once more:
+either half that is lost leaves the names of everything that must exist, and of a lost roster
+every byte can be made anew and proven.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import chain, groupby, repeat, starmap
 from typing import NamedTuple
 
 import msgspec
+import zstandard
 
+from stillhere.bodies import LEVEL, MAX_PIECE, open_piece, pack_bodies
 from stillhere.errors import Damaged
 
 PRESENT, DELETED, HELD = 0, 1, 2
@@ -74,14 +79,63 @@ class Roster(msgspec.Struct, array_like=True):
             ),
         )
 
+    def cut(self, start: int, stop: int) -> Roster:
+        """The rows from ``start`` to before ``stop``."""
+        rows = slice(start, stop)
+        return Roster(
+            self.collections[rows],
+            self.hrefs[rows],
+            self.seqs[rows],
+            self.states[rows],
+            self.uids[rows],
+            self.components[rows],
+            self.media_types[rows],
+            self.sizes[rows],
+            self.digests[32 * start : 32 * stop],
+            self.modified[rows],
+        )
 
-class _Bodies(msgspec.Struct, array_like=True):
+
+_Runs = list[tuple[str, int]]
+
+
+class _Names(msgspec.Struct, array_like=True):
+    """A roster's columns but the digests, as they are written: what repeats as (value, times),
+    and "" for a name that is its UID with ``suffix`` behind (nil: every name is written)."""
+
+    collections: _Runs
+    suffix: str | None
+    hrefs: list[str]
+    seqs: list[int]
+    states: bytes
+    uids: list[str]
+    components: _Runs
+    media_types: _Runs
+    sizes: list[int]
+    modified: list[int]
+
+
+class _Sheet(msgspec.Struct, array_like=True):
+    names: _Names
+    digests: bytes
+
+
+class BodyChunk(msgspec.Struct, frozen=True, array_like=True):
+    """The bodies of ``count`` rows of a level from number ``first`` on.
+
+    ``names`` are the rows' columns, compressed, ``digests`` those of the rows that have no body
+    here, ``piece`` the bodies of the present rows in their order."""
+
     first: int
-    bodies: list[bytes]
+    count: int
+    names: bytes
+    digests: bytes
+    piece: bytes
 
 
-_rosters = msgspec.msgpack.Decoder(Roster)
-_bodies = msgspec.msgpack.Decoder(_Bodies)
+_decode_sheet = msgspec.msgpack.Decoder(_Sheet).decode
+_decode_names = msgspec.msgpack.Decoder(_Names).decode
+_decode_chunk = msgspec.msgpack.Decoder(BodyChunk).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -109,9 +163,9 @@ def roster_of(items: Sequence[Item]) -> Roster:
     )
 
 
-def build_roster(items: Sequence[Item]) -> bytes:
+def build_roster(roster: Roster) -> bytes:
     """A roster's bytes before sealing; their SHA-256 is the roster's digest."""
-    return _encode(roster_of(items))
+    return _encode(_Sheet(_write_names(roster), roster.digests))
 
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
@@ -119,34 +173,147 @@ def read_roster(plain: bytes, digest: bytes) -> Roster:
     if hashlib.sha256(plain).digest() != digest:
         raise Damaged("a roster does not match the digest in its shelf's head")
     try:
-        roster = _rosters.decode(plain)
+        sheet = _decode_sheet(plain)
     except msgspec.DecodeError as error:
         raise Damaged(f"a roster does not decode: {error}") from None
-    columns = (getattr(roster, name) for name in roster.__struct_fields__ if name != "digests")
-    count = len(roster.hrefs)
-    if {len(column) for column in columns} != {count} or len(roster.digests) != 32 * count:
-        raise Damaged("a roster's columns differ in length")
+    return _read_names(sheet.names, sheet.digests)
+
+
+def build_bodies(roster: Roster, bodies: Sequence[bytes | None]) -> Iterator[bytes]:
+    """Chunks of about 256 KB of bodies each, before sealing; together they have every row."""
+    start, size = 0, 0
+    for number, body in enumerate(bodies):
+        length = len(body or b"")
+        if size and size + length > CHUNK_BYTES:
+            yield _build_chunk(roster, bodies, start, number)
+            start, size = number, 0
+        size += length
+    if start < len(bodies):
+        yield _build_chunk(roster, bodies, start, len(bodies))
+
+
+def read_bodies(plain: bytes) -> BodyChunk:
+    """A chunk of bodies, its piece still packed. Raises Damaged."""
+    try:
+        return _decode_chunk(plain)
+    except msgspec.DecodeError as error:
+        raise Damaged(f"a chunk of bodies does not decode: {error}") from None
+
+
+def rebuild_roster(chunks: Sequence[BodyChunk], digest: bytes) -> Roster:
+    """The roster that a level's chunks of bodies repeat, if they prove it. Raises Damaged."""
+    whole = empty_roster()
+    for chunk in chunks:
+        if chunk.first != len(whole):
+            raise Damaged("a chunk of bodies between two others is lost")
+        part = _rows_of(chunk)
+        for name in part.__struct_fields__:
+            setattr(whole, name, getattr(whole, name) + getattr(part, name))
+    if hashlib.sha256(build_roster(whole)).digest() != digest:
+        raise Damaged("the names beside the bodies are not all that its head counts")
+    return whole
+
+
+def _rows_of(chunk: BodyChunk) -> Roster:
+    """The rows that a chunk's names tell, with digests of the bodies themselves."""
+    try:
+        names = _decode_names(
+            zstandard.ZstdDecompressor().decompress(chunk.names, max_output_size=MAX_PIECE)
+        )
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise Damaged(f"the names beside the bodies do not decode: {error}") from None
+    roster = _read_names(names, bytes(32 * len(names.hrefs)))
+    present = [state == PRESENT for state in roster.states]
+    uids = [uid for uid, there in zip(roster.uids, present, strict=True) if there]
+    piece = open_piece(chunk.piece)
+    if len(piece.bodies) != len(uids) or len(chunk.digests) != 32 * (len(present) - len(uids)):
+        raise Damaged("a chunk of bodies has another number of them than of names")
+    found = iter(piece.restore(uids))
+    others = (chunk.digests[at : at + 32] for at in range(0, len(chunk.digests), 32))
+    roster.digests = b"".join(
+        hashlib.sha256(next(found)).digest() if there else next(others) for there in present
+    )
     return roster
 
 
-def build_bodies(bodies: Sequence[bytes]) -> Iterator[bytes]:
-    """Chunks of bodies of about 256 KB each, before sealing."""
-    start, size = 0, 0
-    for number, body in enumerate(bodies):
-        if size and size + len(body) > CHUNK_BYTES:
-            yield _encode(_Bodies(start, list(bodies[start:number])))
-            start, size = number, 0
-        size += len(body)
-    if start < len(bodies):
-        yield _encode(_Bodies(start, list(bodies[start:])))
+def _build_chunk(roster: Roster, bodies: Sequence[bytes | None], start: int, stop: int) -> bytes:
+    part = roster.cut(start, stop)
+    packed, uids, digests = [], [], []
+    for state, body, uid, digest in zip(
+        part.states, bodies[start:stop], part.uids, part.digest_list(), strict=True
+    ):
+        if state == PRESENT:
+            assert body is not None
+            packed.append(body)
+            uids.append(uid)
+        else:
+            digests.append(digest)
+    names = zstandard.ZstdCompressor(level=LEVEL).compress(_encode(_write_names(part)))
+    chunk = BodyChunk(start, len(part), names, b"".join(digests), pack_bodies(packed, uids))
+    return _encode(chunk)
 
 
-def read_bodies(plain: bytes) -> tuple[int, list[bytes]]:
-    """The number of the first body among the present records, and the bodies.
+def _write_names(roster: Roster) -> _Names:
+    suffix = _common_suffix(roster)
+    hrefs = roster.hrefs
+    if suffix is not None:
+        pairs = zip(hrefs, roster.uids, strict=True)
+        hrefs = ["" if href == uid + suffix else href for href, uid in pairs]
+    return _Names(
+        _runs(roster.collections),
+        suffix,
+        hrefs,
+        roster.seqs,
+        roster.states,
+        roster.uids,
+        _runs(roster.components),
+        _runs(roster.media_types),
+        roster.sizes,
+        roster.modified,
+    )
 
-    Raises Damaged."""
-    try:
-        content = _bodies.decode(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a chunk of bodies does not decode: {error}") from None
-    return content.first, content.bodies
+
+def _common_suffix(roster: Roster) -> str | None:
+    """What follows the UID in the first name that begins with it."""
+    if "" in roster.hrefs:
+        return None
+    pairs = zip(roster.hrefs, roster.uids, strict=True)
+    return next((h.removeprefix(uid) for h, uid in pairs if uid and h.startswith(uid)), None)
+
+
+def _read_names(names: _Names, digests: bytes) -> Roster:
+    """Raises Damaged where the columns differ in length."""
+    count = len(names.hrefs)
+    runs = (names.collections, names.components, names.media_types)
+    lengths = {len(c) for c in (names.seqs, names.states, names.uids, names.sizes, names.modified)}
+    lengths |= {sum(times for _, times in column) for column in runs}
+    if lengths != {count} or len(digests) != 32 * count or _has_empty_run(runs):
+        raise Damaged("a roster's columns differ in length")
+    suffix = names.suffix
+    hrefs = names.hrefs
+    if suffix is not None:
+        hrefs = [href or uid + suffix for href, uid in zip(hrefs, names.uids, strict=True)]
+    return Roster(
+        _spread(names.collections),
+        hrefs,
+        names.seqs,
+        names.states,
+        names.uids,
+        _spread(names.components),
+        _spread(names.media_types),
+        names.sizes,
+        digests,
+        names.modified,
+    )
+
+
+def _has_empty_run(columns: Sequence[_Runs]) -> bool:
+    return any(times < 1 for column in columns for _, times in column)
+
+
+def _runs(column: list[str]) -> _Runs:
+    return [(value, sum(1 for _ in run)) for value, run in groupby(column)]
+
+
+def _spread(runs: _Runs) -> list[str]:
+    return list(chain.from_iterable(starmap(repeat, runs)))

@@ -1,0 +1,79 @@
+"""Bodies packed together: a run of records' bodies as one compressed piece.
+
+A body that names its record's UID once carries a NUL byte in its place: the UID is known from
+the record, random, and would be most of what is left after compression.
+The vault seals pieces; a core keeps a recovered shelf's until the shelf is first written to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import msgspec
+import zstandard
+
+from stillhere.errors import Damaged
+
+LEVEL = 6  # 370,000 contacts a second, and 7 % smaller than level 3
+MAX_PIECE = 512 << 20
+PLACE_SHIFT = 32  # a body's place: number of its piece, from 1, << 32 | number in the piece
+_NUL = b"\0"
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """An opened piece; ``marked`` has a byte for each body, 1 where a NUL stands for the UID."""
+
+    marked: bytes
+    bodies: list[bytes]
+
+    def body(self, number: int, uid: str) -> bytes:
+        """One body as it was. Raises Damaged where the piece has no such body."""
+        try:
+            body = self.bodies[number]
+            return body.replace(_NUL, uid.encode()) if self.marked[number] else body
+        except IndexError:
+            raise Damaged(f"a piece of bodies has no number {number}") from None
+
+    def restore(self, uids: Sequence[str]) -> list[bytes]:
+        """Every body as it was, given its record's UID."""
+        return [
+            body.replace(_NUL, uid.encode()) if marked else body
+            for body, marked, uid in zip(self.bodies, self.marked, uids, strict=True)
+        ]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Piece).decode
+_threads = threading.local()
+
+
+def pack_bodies(bodies: Sequence[bytes], uids: Sequence[str]) -> bytes:
+    """One piece of these bodies, in their order."""
+    marked = bytearray(len(bodies))
+    packed = list(bodies)
+    for number, (body, uid) in enumerate(zip(bodies, uids, strict=True)):
+        name = uid.encode()
+        if name and _NUL not in body and body.count(name) == 1:
+            marked[number] = 1
+            packed[number] = body.replace(name, _NUL)
+    plain = _encode(Piece(bytes(marked), packed))
+    return zstandard.ZstdCompressor(level=LEVEL).compress(plain)
+
+
+def open_piece(packed: bytes) -> Piece:
+    """What ``pack_bodies`` made. Raises Damaged."""
+    try:
+        piece = _decode(_decompressor().decompress(packed, max_output_size=MAX_PIECE))
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise Damaged(f"a piece of bodies does not open: {error}") from None
+    if len(piece.marked) != len(piece.bodies):
+        raise Damaged("a piece of bodies has columns of unequal length")
+    return piece
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found: zstandard.ZstdDecompressor | None = getattr(_threads, "decompressor", None)
+    if found is None:
+        found = _threads.decompressor = zstandard.ZstdDecompressor()
+    return found
