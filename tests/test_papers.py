@@ -131,6 +131,7 @@ FORMS = {
     "<two digits>": "[0-9a-f]{2}",
     "<digest>": "[0-9a-f]{64}",
     "<account>": "[0-9a-f]{32}",
+    "<wrap>": "[0-9a-f]{16}",
 }
 
 
@@ -150,7 +151,7 @@ def layout() -> list[str]:
 def test_every_object_of_the_layout_is_in_a_vault_and_no_other(vault: Path) -> None:
     objects = {str(p.relative_to(vault)) for p in vault.rglob("*") if p.is_file()}
     patterns = layout()
-    assert len(patterns) == 17
+    assert len(patterns) == 19
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in objects), pattern
     assert {n for n in objects if not any(re.fullmatch(p, n) for p in patterns)} == set()

@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from functools import partial, reduce
 from hashlib import sha256
 from pathlib import Path
-from zlib import crc32
 
 import zstandard
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -59,12 +58,6 @@ def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519Pri
     mlkem = MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02"))
     private = hpke.MLKEM768X25519PrivateKey(mlkem, X25519PrivateKey.from_private_bytes(x25519))
     return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
-
-
-def unseal(
-    key: bytes, sealed: bytes, associated: bytes, read: partial | type = decompress
-) -> bytes:
-    return read(AESGCM(key).decrypt(sealed[:12], sealed[12:], associated))
 
 
 def read_rows(names: list, digests: bytes) -> list[Item]:
@@ -113,26 +106,35 @@ class Vault:
                 self._read_writer(epoch, writer)
 
     def names(self, folder: str) -> list[str]:
-        place = self.folder / folder
-        return sorted(p.name for p in place.iterdir() if p.name[0] != ".") if place.is_dir() else []
+        return sorted(path.name for path in (self.folder / folder).glob("[!.]*"))
 
     def signed(self, name: str, *, digest: bytes = b"", by: int | None = None) -> bytes:
         """The body of a signed object, from whichever copy proves itself."""
-        for copy, signed_for in ((name, name), (f"{name}.twin", name), (f"{name}.twin",) * 2):
+        for copy in (name, f"{name}.twin"):
             with suppress(*BROKEN):
                 data = (self.folder / copy).read_bytes()
                 epoch, body, signature = msgpack.decode(data[8:])
-                statement = b"stillhere signed\0" + self.id + signed_for.encode() + b"\0"
+                statement = b"stillhere signed\0" + self.id + name.encode() + b"\0"
                 self.keys[epoch].verify(signature, statement + body)
                 if by in (None, epoch) and digest in (b"", sha256(data).digest()):
                     return body
         raise ValueError(f"{name} is missing or broken, and so is its twin if it has one")
 
+    def data_key(self, account: bytes) -> bytes:
+        name = f"keys/{account.hex()[:2]}/{account.hex()}"
+        for copy in (name, f"{name}.twin"):
+            with suppress(*BROKEN):
+                data = (self.folder / copy).read_bytes()
+                wrap, about = data[:8], b"stillhere data key " + self.id + account + data[:8]
+                sealed, info = self.signed(f"wraps/{wrap.hex()}"), b"stillhere wrapping key " + wrap
+                wrapping = AESGCM(SUITE.decrypt(sealed, self.private, info))
+                return wrapping.decrypt(data[8:20], data[20:68], about)
+        raise ValueError(f"{name} and its twin can't be opened")
+
     def _read_epochs(self) -> None:
         newest = max((int(name) for name in self.names("epochs")), default=1)
         for number in range(1, newest + 1):
-            # the last may be missing: a recovery was interrupted there
-            with suppress(*BROKEN if number == newest > 1 else ()):
+            with suppress(*BROKEN if number == newest > 1 else ()):  # it may have been cut short
                 epoch = msgpack.decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
                 key = SUITE.decrypt(epoch["journal_key"], self.private, b"stillhere journal key")
                 self.keys[number] = Ed25519PublicKey.from_public_bytes(epoch["signing"])
@@ -175,14 +177,12 @@ class Vault:
     def _read_source(self, name: str, epoch: int, writer: int, first: int, last: int) -> Source:
         data = (self.folder / name).read_bytes()
         front, back = int.from_bytes(data[8:12], "big"), int.from_bytes(data[-12:-8], "big")
-        at_front = data[12 : 12 + front], data[12 + front : 44 + front]
-        at_back = data[max(len(data) - 44 - back, 0) : -44], data[-44:-12]
-        for header, check in (at_front, at_back):
-            if hmac.compare_digest(mac(self.journal_keys[epoch], b"STHJRNL1" + header), check):
-                fields = msgpack.decode(header)
-                if fields[:4] == [epoch, writer, first, last]:
-                    rows = [Row(*row) for row in struct.iter_unpack(">28sQQIIIII", fields[6])]
-                    return Source(data[44 + len(header) :], epoch, writer, rows)
+        for at, size in ((12, front), (max(len(data) - 44 - back, 0), back)):
+            header, check = data[at : at + size], data[at + size : at + size + 32]
+            proven = mac(self.journal_keys[epoch], b"STHJRNL1" + header) == check
+            if proven and (fields := msgpack.decode(header))[:4] == [epoch, writer, first, last]:
+                rows = [Row(*row) for row in struct.iter_unpack(">28sQQIIIII", fields[6])]
+                return Source(data[44 + len(header) :], epoch, writer, rows)
         raise ValueError(f"{name} is broken")
 
 
@@ -200,8 +200,7 @@ class Shelf:
                 self.problems.append(str(error) or "a sealed piece does not open")
 
     def _read_levels(self) -> None:
-        wrapped = self.vault.signed(f"keys/{self.account[:1].hex()}/{self.account.hex()}")
-        self.key = SUITE.decrypt(wrapped, self.vault.private, b"stillhere data key " + self.account)
+        self.key = self.vault.data_key(self.account)
         bucket = int.from_bytes(self.account[:4], "big") >> (32 - self.vault.bits)
         number, digest = self.vault.buckets.get(self.kind, {}).get(bucket, (0, b""))
         if number:  # else everything is in the journal
@@ -240,19 +239,18 @@ class Shelf:
     def _open_chunk(self, packs: list, span: list, role: int) -> bytes:
         with open(self.vault.folder / packs[span[0]][0], "rb") as pack:
             pack.seek(span[1])
-            data = pack.read(span[2])
-        checked = data[62:66] == crc32(data[:62]).to_bytes(4, "big")
-        if not checked or data[:4] != b"CHNK" or data[5] != role or data[10:38] != self.owner:
+            head, nonce, data = pack.read(66), pack.read(12), pack.read(span[2] - 78)
+        if head[:4] != b"CHNK" or head[5] != role or head[10:38] != self.owner:
             raise ValueError("a chunk is broken, or another one than its manifest says")
-        read = bytes if role == BODIES else decompress  # a chunk of bodies has compressed parts
-        return unseal(self.key, data[66:], b"STHPACK1" + data[4:58], read)
+        data = AESGCM(self.key).decrypt(nonce, data, b"STHPACK1" + head[4:58])
+        return data if role == BODIES else decompress(data)
 
     def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
-        numbers = struct.pack(">III", source.epoch, source.writer, row.segment)
-        place = self.owner + struct.pack(">QQ", row.first, row.last)
+        about = b"STHJRNL1" + struct.pack(">III", source.epoch, source.writer, row.segment)
+        about += self.owner + struct.pack(">QQ", row.first, row.last) + which
         sealed = source.parts[row.offset : row.offset + row.entries + row.bodies]
         sealed = sealed[row.entries :] if which == b"B" else sealed[: row.entries]
-        return unseal(self.key, sealed, b"STHJRNL1" + numbers + place + which)
+        return decompress(AESGCM(self.key).decrypt(sealed[:12], sealed[12:], about))
 
     def _follow_chain(self) -> None:
         waiting = defaultdict(list)

@@ -19,9 +19,11 @@ from stillhere.vault.layout import (
     root_name,
     segment_name,
     twin,
+    wrap_name,
     writer_name,
 )
 from stillhere.vault.manifests import Level, Manifest, Span
+from stillhere.vault.wraps import WRAP_BYTES
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def find_targets(worn: Worn) -> Mapping[str, Target]:
     """One object of every kind that the layout has, by what it is."""
     anchor = _read_anchor(worn)
     accounts = [person.account for person in worn.people]
+    wraps = [wrap_name((worn.place / key_name(a)).read_bytes()[:WRAP_BYTES]) for a in accounts]
+    assert wraps[0] != wraps[-1], "two processes have made these accounts"
     names = sorted(name for name in worn.objects() if name.startswith("names/"))
     return {
         "format": Target(FORMAT, f"{FORMAT}.twin"),
@@ -53,6 +57,7 @@ def find_targets(worn: Worn) -> Mapping[str, Target]:
         "root manifest": _twinned(root_name(2), root_name(1), root_name(1)),
         "service keys": Target(*SERVICE_KEYS),
         "key": _twinned(key_name(accounts[0]), key_name(accounts[1])),
+        "wrap": _twinned(wraps[0], wraps[-1]),
         "name": Target(names[0], other=names[1]),
         **_journal_targets(worn),
         **_ledger_targets(anchor),

@@ -116,7 +116,10 @@ def _found(home: Path, place: Path) -> tuple[Kit, Working, list[Person]]:
     while True:
         kit = found(home, place, bucket_bits=BUCKET_BITS)
         working = open_core(home)
-        people = _make_people(working)
+        people = _make_people(working, range(PEOPLE // 2))
+        working.close()
+        working = open_core(home)  # another process, with a wrapping key of its own
+        people += _make_people(working, range(PEOPLE // 2, PEOPLE))
         if len({bucket_of(person.account, BUCKET_BITS) for person in people}) > 1:
             return kit, working, people
         working.close()
@@ -124,8 +127,8 @@ def _found(home: Path, place: Path) -> tuple[Kit, Working, list[Person]]:
         shutil.rmtree(place)
 
 
-def _make_people(working: Working) -> list[Person]:
-    names = [f"person {number}" for number in range(PEOPLE)]
+def _make_people(working: Working, numbers: range) -> list[Person]:
+    names = [f"person {number}" for number in numbers]
     people = []
     for made in working.store.accounts.create_many([NewAccount(n, None, "phone") for n in names]):
         assert made.device is not None

@@ -26,7 +26,7 @@ from stillhere.replication.compact import compact
 from stillhere.replication.prune import prune
 from stillhere.vault.kit import Kit, read_kit
 
-TOP_LEVEL = ("epochs", "journal", "keys", "ledger", "manifest", "names")
+TOP_LEVEL = ("epochs", "journal", "keys", "ledger", "manifest", "names", "wraps")
 
 
 def refuse(worn: Worn, home: Path, kind: type[StillhereError], kit: Kit | None = None) -> None:

@@ -54,7 +54,9 @@ def anna(working: Working) -> bytes:
 def twins_missing(service: Service) -> list[str]:
     """Objects that a vault keeps twice, and has once."""
     names = set(service.objects())
-    twice = [n for n in names if n.startswith(("epochs/", "keys/", "manifest/", "format"))]
+    twice = [
+        n for n in names if n.startswith(("epochs/", "keys/", "manifest/", "wraps/", "format"))
+    ]
     return [
         n
         for n in twice

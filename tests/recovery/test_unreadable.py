@@ -27,6 +27,7 @@ KINDS = (
     "root manifest",
     "service keys",
     "key",
+    "wrap",
     "name",
     "roll-up of the first epoch",
     "roll-up",
@@ -91,7 +92,9 @@ def test_whatever_was_asked_for_meanwhile_the_recovery_is_whole(
         assert judge(working, worn).how == "whole"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "of contacts" in kind or kind == "key"])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if "of contacts" in kind or kind in ("key", "wrap")]
+)
 def test_who_was_told_to_wait_is_let_in_afterwards(worn: Worn, tmp_path: Path, kind: str) -> None:
     """The same process goes on: it asks the vault again."""
     target = find_targets(worn)[kind]

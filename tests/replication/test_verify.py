@@ -144,7 +144,7 @@ def hide(row: tuple[object, ...], held: set[tuple[str, str]]) -> tuple[object, .
     return (*row[:3], *row[4:10]) if (row[0], row[1]) in held else row
 
 
-KINDS = ("format", "epochs/", "journal/", "keys/", "names/", "ledger/", "manifest/")
+KINDS = ("format", "epochs/", "journal/", "keys/", "names/", "ledger/", "manifest/", "wraps/")
 
 
 def flip(path: Path) -> None:
@@ -168,7 +168,7 @@ def is_proven(service: Service) -> bool:
         return False
 
 
-SPARE = ("format", "epochs/", "keys/", "names/", "manifest/")
+SPARE = ("format", "epochs/", "keys/", "names/", "manifest/", "wraps/")
 
 
 def is_spare(name: str) -> bool:

@@ -234,6 +234,7 @@ def test_refuses_a_kit_with_a_mistake_another_kit_and_no_vault(
         "manifest/*/*/*[0-9]",
         "manifest/root/*[0-9]",
         "keys/*/*[0-9a-f]",
+        "wraps/*[0-9a-f]",
         "ledger/*/*-??????r-*.pack",
     ],
 )

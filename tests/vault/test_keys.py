@@ -20,6 +20,7 @@ from stillhere.vault.keys import (
 )
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import SERVICE_KEYS, key_name, twin
+from stillhere.vault.wraps import Unwrapper
 
 ANNA, BEN = Line("anna"), Line("ben")
 NAMES = b"n" * 32
@@ -31,12 +32,12 @@ def made(tmp_path: Path) -> Made:
 
 
 def keep(made: Made, line: Line = ANNA) -> None:
-    keep_data_key(made.vault, made.signer, line.account, line.key)
+    keep_data_key(made.vault, made.wrapper, line.account, line.key)
 
 
 def test_the_kit_opens_the_key_of_an_account(made: Made) -> None:
     keep(made)
-    assert read_data_key(made.vault, made.kit, ANNA.account) == ANNA.key
+    assert read_data_key(made.vault, made.unwrapper, ANNA.account) == ANNA.key
     assert list_keys(made.vault) == [ANNA.account]
     for name in (key_name(ANNA.account), twin(key_name(ANNA.account))):
         assert ANNA.key not in made.vault.backend.read(name)
@@ -44,8 +45,9 @@ def test_the_kit_opens_the_key_of_an_account(made: Made) -> None:
 
 def test_another_kit_opens_nothing(made: Made) -> None:
     keep(made)
+    kit = Kit(made.kit.vault, bytes(32))
     with pytest.raises(Damaged):
-        read_data_key(made.vault, Kit(made.kit.vault, bytes(32)), ANNA.account)
+        read_data_key(made.vault, Unwrapper(made.vault, kit), ANNA.account)
 
 
 @pytest.mark.parametrize("loss", ["missing", "broken"])
@@ -58,20 +60,20 @@ def test_one_copy_of_a_key_is_enough(made: Made, copy: int, loss: str) -> None:
         if loss == "missing":
             made.remove(name)
         else:
-            made.flip(name, 200)
-    assert read_data_key(made.vault, made.kit, ANNA.account) == ANNA.key
+            made.flip(name, 40)
+    assert read_data_key(made.vault, made.unwrapper, ANNA.account) == ANNA.key
     assert read_service_keys(made.vault, made.kit) == ServiceKeys(NAMES, b"t" * 32)
     assert list_keys(made.vault) == [ANNA.account]
 
 
 def test_a_key_that_is_lost_twice_is_damage(made: Made) -> None:
     keep(made)
-    made.flip(key_name(ANNA.account), 200)
+    made.flip(key_name(ANNA.account), 40)
     made.remove(twin(key_name(ANNA.account)))
     with pytest.raises(Damaged):
-        read_data_key(made.vault, made.kit, ANNA.account)
+        read_data_key(made.vault, made.unwrapper, ANNA.account)
     with pytest.raises(Damaged, match="missing"):
-        read_data_key(made.vault, made.kit, BEN.account)
+        read_data_key(made.vault, made.unwrapper, BEN.account)
 
 
 def test_a_key_put_in_another_account_s_place_is_refused(made: Made) -> None:
@@ -80,7 +82,7 @@ def test_a_key_put_in_another_account_s_place_is_refused(made: Made) -> None:
     for name in (key_name(ANNA.account), twin(key_name(ANNA.account))):
         made.vault.backend.create(name, data)
     with pytest.raises(Damaged):
-        read_data_key(made.vault, made.kit, ANNA.account)
+        read_data_key(made.vault, made.unwrapper, ANNA.account)
 
 
 def test_keeping_a_key_again_keeps_the_first(made: Made) -> None:
@@ -89,7 +91,7 @@ def test_keeping_a_key_again_keeps_the_first(made: Made) -> None:
     made.remove(twin(key_name(ANNA.account)))
     keep(made)
     made.remove(key_name(ANNA.account))
-    assert read_data_key(made.vault, made.kit, ANNA.account) == ANNA.key
+    assert read_data_key(made.vault, made.unwrapper, ANNA.account) == ANNA.key
 
 
 def test_a_name_leads_to_its_account_and_shows_neither(made: Made) -> None:

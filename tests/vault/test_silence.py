@@ -37,6 +37,7 @@ from stillhere.vault.manifests import (
 )
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import read_tail
+from stillhere.vault.wraps import Unwrapper
 
 ANNA = Line("anna")
 NAMES = b"n" * 32
@@ -119,13 +120,20 @@ def test_an_older_root_does_not_stand_in_for_a_silent_one(
     ("folder", "read"),
     [
         ("keys/service", lambda vault, made: read_service_keys(vault, made.kit)),
-        ("keys/", lambda vault, made: read_data_key(vault, made.kit, ANNA.account)),
+        (
+            "keys/",
+            lambda vault, made: read_data_key(vault, Unwrapper(vault, made.kit), ANNA.account),
+        ),
+        (
+            "wraps/",
+            lambda vault, made: read_data_key(vault, Unwrapper(vault, made.kit), ANNA.account),
+        ),
         ("names/", lambda vault, made: find_name(vault, NAMES, "anna")),
         ("epochs/", lambda vault, made: read_epochs(vault)),
         ("epochs/", lambda vault, made: read_writers(vault, 1)),
         ("epochs/", lambda vault, made: seal_writers(vault, made.kit, 1)),
     ],
-    ids=["service keys", "key", "name", "epochs", "writers", "seal"],
+    ids=["service keys", "key", "wrap", "name", "epochs", "writers", "seal"],
 )
 @pytest.mark.parametrize("damaged", [False, True])
 def test_keys_names_and_epochs_that_can_not_be_read_now_are_not_lost(
@@ -138,7 +146,7 @@ def test_keys_names_and_epochs_that_can_not_be_read_now_are_not_lost(
 ) -> None:
     """Not even where the other copy is broken: this one may be whole."""
     keep_service_keys(made.vault, made.kit, ServiceKeys(NAMES, NAMES))
-    keep_data_key(made.vault, made.signer, ANNA.account, ANNA.key)
+    keep_data_key(made.vault, made.wrapper, ANNA.account, ANNA.key)
     keep_name(made.vault, NAMES, "anna", ANNA.account)
     register_writer(made.vault, made.signer, b"core")
     names = [
@@ -149,7 +157,7 @@ def test_keys_names_and_epochs_that_can_not_be_read_now_are_not_lost(
     if damaged:
         for name in names:
             if name.endswith(".twin"):
-                made.flip(name, 100)
+                made.flip(name, 40)
         storage.blind = lambda name: name.startswith(folder) and not name.endswith(".twin")
     else:
         silent(storage, folder)

@@ -24,6 +24,7 @@ from stillhere.vault.segments import (
     extend_chain,
 )
 from stillhere.vault.signing import Signer
+from stillhere.vault.wraps import Unwrapper, Wrapper
 
 KIND = "contacts"
 PUT, DELETE, CONFLICT, NOTE = range(4)
@@ -42,6 +43,16 @@ class Made:
     @property
     def signer(self) -> Signer:
         return self.signers[1]
+
+    @property
+    def wrapper(self) -> Wrapper:
+        """A process's that has wrapped nothing yet."""
+        return Wrapper(self.vault, self.signer)
+
+    @property
+    def unwrapper(self) -> Unwrapper:
+        """A reader's that has opened nothing yet."""
+        return Unwrapper(self.vault, self.kit)
 
     @property
     def root(self) -> Path:

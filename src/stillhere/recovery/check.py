@@ -16,13 +16,12 @@ from stillhere.vault.epochs import (
     sealed_ends,
     writers_with_journal,
 )
-from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys
+from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys, walk_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.tail import list_journal
-
-SAMPLES = 5
+from stillhere.vault.wraps import Unwrapper
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Checked:
     epochs: list[Epoch]
     service: ServiceKeys
     journal_keys: dict[int, bytes] = field(repr=False)
+    unwrapper: Unwrapper
 
     @property
     def ends(self) -> dict[int, dict[int, int]]:
@@ -63,19 +63,20 @@ def check(place: Path, kit: Kit) -> Checked:
         _check_halves(vault, epochs)
         service = read_service_keys(vault, kit)
         journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
-        _check_samples(vault, kit)
+        unwrapper = Unwrapper(vault, kit)
+        _check_a_key(vault, unwrapper)
     except Damaged as error:
         raise _half(vault, error.what) from error
     except BackendError as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
-    return Checked(vault, kit, epochs, service, journal_keys)
+    return Checked(vault, kit, epochs, service, journal_keys, unwrapper)
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
     root = read_root(vault)
     needed = {"epochs", "keys"}
     if any(len(name) == 2 for name in vault.backend.names("keys")):
-        needed |= {"names", "journal"}  # somebody has an account
+        needed |= {"names", "journal", "wraps"}  # somebody has an account
     if root.buckets:
         needed |= {"ledger", "manifest"}
     missing = sorted(name for name in needed if not vault.backend.names(name))
@@ -105,22 +106,18 @@ def _check_whole_journal(vault: Vault, epochs: Sequence[Epoch]) -> None:
         raise _half(vault, "it has a ledger, and neither a root manifest nor the journal before")
 
 
-def _check_samples(vault: Vault, kit: Kit) -> None:
-    """One wrapped key must open; a few may be broken."""
-    folders = [name for name in vault.backend.names("keys") if len(name) == 2]
-    names = [
-        name for folder in folders[:SAMPLES] for name in vault.backend.names(f"keys/{folder}")[:1]
-    ]
+def _check_a_key(vault: Vault, unwrapper: Unwrapper) -> None:
+    """One wrapped key must open; others may be broken, all those of one wrapping key too."""
     failure = None
-    for name in names:
+    for account in walk_keys(vault):
         try:
-            read_data_key(vault, kit, bytes.fromhex(name.removesuffix(".twin")))
-        except (Damaged, ValueError) as error:
+            read_data_key(vault, unwrapper, account)
+        except Damaged as error:
             failure = error
         else:
             return
     if failure is not None:
-        raise Damaged(f"none of {len(names)} wrapped keys opens: {failure}")
+        raise Damaged(f"none of the wrapped keys opens: {failure}")
 
 
 def _half(vault: Vault, what: str) -> NotAVault:

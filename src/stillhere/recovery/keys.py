@@ -18,7 +18,7 @@ class KitKeys:
         """An account's data key. Raises Damaged where neither copy of it opens."""
         key = self._keys.get(account)
         if key is None:
-            key = read_data_key(self._checked.vault, self._checked.kit, account)
+            key = read_data_key(self._checked.vault, self._checked.unwrapper, account)
             self._keys[account] = key
         return key
 

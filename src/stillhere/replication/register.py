@@ -1,4 +1,4 @@
-"""The vault's register of accounts: each one's key, wrapped for the kit, and its name."""
+"""The vault's register of accounts: each one's wrapped key, and its name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from stillhere.errors import Damaged, Unavailable
 from stillhere.vault.backends import BackendError
 from stillhere.vault.keys import find_name, keep_data_key, keep_name
 from stillhere.vault.opened import Vault
-from stillhere.vault.signing import Signer
+from stillhere.vault.wraps import Wrapper
 
 
 class Registrar:
     """Makes new accounts known to the vault; every call may be repeated."""
 
-    def __init__(self, vault: Vault, signer: Signer, names_key: bytes) -> None:
+    def __init__(self, vault: Vault, wrapper: Wrapper, names_key: bytes) -> None:
         self._vault = vault
-        self._signer = signer
+        self._wrapper = wrapper
         self._names_key = names_key
 
     def register(self, account: bytes, folded: str, data_key: bytes) -> bytes:
@@ -22,7 +22,7 @@ class Registrar:
 
         Raises Unavailable."""
         try:
-            keep_data_key(self._vault, self._signer, account, data_key)
+            keep_data_key(self._vault, self._wrapper, account, data_key)
             return keep_name(self._vault, self._names_key, folded, account)
         except BackendError as error:
             raise Unavailable(

@@ -34,6 +34,7 @@ from stillhere.vault.manifests import Root, read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.signing import Signer
 from stillhere.vault.tail import Listing, Source, list_journal, read_source
+from stillhere.vault.wraps import Wrapper
 
 LEAST_ROLLED = 256
 COMPACTIONS = 5  # how many may end while a start is being proven
@@ -47,6 +48,7 @@ class Working:
     identity: Identity
     vault: Vault
     signer: Signer
+    wrapper: Wrapper
     journal: VaultJournal
     store: Store
 
@@ -139,9 +141,10 @@ def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
     )
     slots = Slots(vault, core, identity, signer)
     journal = VaultJournal(vault, core, identity, slots)
-    registrar = Registrar(vault, signer, identity.names_key)
+    wrapper = Wrapper(vault, signer)
+    registrar = Registrar(vault, wrapper, identity.names_key)
     store = Store(core, journal, registrar.register, registrar.owner_of)
-    return Working(core, identity, vault, signer, journal, store)
+    return Working(core, identity, vault, signer, wrapper, journal, store)
 
 
 def prove_start(core: Core, identity: Identity, vault: Vault) -> None:

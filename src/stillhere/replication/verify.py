@@ -2,7 +2,7 @@
 
     every shelf      loaded and proven as a recovery would, then compared with the core's rows
     its spare parts  the roster's twin and the history, which a recovery may need
-    every account    its wrapped key and its name; what is missing is kept again from the core
+    every account    its wrapped key and its name; what is missing or broken is kept again
     the service      its keys
 
 The core's data keys open what it has written, so no kit is needed. The result is kept in the
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Damaged, NotFound, StillhereError
+from stillhere.replication.rewrap import WrappedKeys
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.core import Core
@@ -26,13 +27,7 @@ from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.epochs import mend_epoch
 from stillhere.vault.image import Image, load_image
-from stillhere.vault.keys import (
-    find_name,
-    keep_data_key,
-    keep_name,
-    proves_key,
-    proves_service_keys,
-)
+from stillhere.vault.keys import find_name, keep_name, proves_service_keys
 from stillhere.vault.levels import ShelfSource, check_halves
 from stillhere.vault.opened import mend_format
 from stillhere.vault.packs import Role, open_chunk, read_chunk
@@ -69,7 +64,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) -> Verified:
-    """Prove every shelf of the vault and compare it with the core. Raises BackendError."""
+    """Prove every shelf of the vault and compare it with the core. Raises BackendError, Fenced."""
     started = time.monotonic()
     rows = working.core.reader().execute(
         "SELECT account, kind, last_seq FROM shelves WHERE last_seq > 0"
@@ -77,6 +72,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
     reached = {(account, kind): last for account, kind, last in rows}
     anchor = anchor_of(working)  # after the core's positions: it must have them all
     shelves = reached.keys() | _in_vault(anchor)
+    keys = WrappedKeys(working)
     findings, spares, records = list(_check_service(working)), [], 0
     for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
         position = reached.get((account, kind), 0)
@@ -84,7 +80,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         if shelf.problems:
             shelf = _prove_again(working, shelf, position)
         records += shelf.records
-        problems = shelf.problems + list(_check_account(working, account, kind))
+        problems = shelf.problems + list(_check_account(working, keys, account, kind))
         if problems:
             findings.append(Finding(account, kind, problems))
         if shelf.broken:
@@ -209,7 +205,7 @@ def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
             yield f"its history: {error.what}"
 
 
-def _check_account(working: Working, account: bytes, kind: str) -> Iterator[str]:
+def _check_account(working: Working, keys: WrappedKeys, account: bytes, kind: str) -> Iterator[str]:
     """An account's wrapped key and its name, each kept again where it is gone."""
     if kind != ACCOUNT:
         return
@@ -217,12 +213,7 @@ def _check_account(working: Working, account: bytes, kind: str) -> Iterator[str]
         data_key = working.core.data_keys.get(account)
     except NotFound:
         return
-    there, proven = proves_key(working.vault, account)
-    if there < 2:
-        keep_data_key(working.vault, working.signer, account, data_key)
-        yield "a copy of its wrapped key was missing, and was kept again"
-    elif proven == 0:
-        yield "both copies of its wrapped key are broken"
+    yield from keys.mend(account, data_key)
     row = (
         working.core.reader()
         .execute("SELECT folded FROM accounts WHERE account = ?", (account,))

@@ -1,30 +1,35 @@
 """Wrapped keys and names: what a blank core needs to let the first person in.
 
-Data keys and service keys are wrapped for the kit (HPKE) and kept twice. A name's object is
-found by the name's keyed digest and says, sealed, whose name it is.
+A data key lies under a wrapping key (``stillhere.vault.wraps``), the service's keys are sealed
+for the kit; both are kept twice. A name's object is found by the name's keyed digest and says,
+sealed, whose name it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from stillhere.errors import Damaged, StillhereError
-from stillhere.vault.backends import BackendError, Exists, Missing
-from stillhere.vault.codec import JOURNAL_LEVEL, seal, unseal
+from stillhere.errors import Damaged
+from stillhere.vault.backends import Exists, Missing
+from stillhere.vault.codec import JOURNAL_LEVEL, NONCE_BYTES, derive, seal, unseal
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import SERVICE_KEYS, key_name, login_name, twin
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, first_proven
 from stillhere.vault.signing import ROOT, Signer
+from stillhere.vault.wraps import WRAP_BYTES, Unwrapper, Wrapper, WrappingKey
 
 _DATA_KEY = b"stillhere data key "
 _SERVICE = b"stillhere service keys"
-
-_Opening = Callable[[bytes], bytes]
+_PROOF_BYTES = 16
+_KEPT_BYTES = WRAP_BYTES + NONCE_BYTES + 32 + 16 + _PROOF_BYTES
 
 
 class ServiceKeys(msgspec.Struct, frozen=True):
@@ -47,39 +52,69 @@ def keep_service_keys(vault: Vault, kit: Kit, keys: ServiceKeys) -> None:
 
 def read_service_keys(vault: Vault, kit: Kit) -> ServiceKeys:
     """The service's keys, from whichever copy proves itself. Raises Damaged."""
-    secret = _first_proven(vault, SERVICE_KEYS, lambda body: kit.unwrap(body, _SERVICE))
+
+    def open_copy(name: str, data: bytes) -> bytes:
+        return kit.unwrap(vault.verifier.verify(name, data), _SERVICE)
+
+    secret = first_proven(vault, SERVICE_KEYS, open_copy)
     return msgspec.msgpack.decode(secret, type=ServiceKeys)
 
 
-def keep_data_key(vault: Vault, signer: Signer, account: bytes, data_key: bytes) -> None:
-    """Wrap an account's data key for the kit, twice; a copy that is there already stays."""
-    wrapped = wrap(vault.kit_public, data_key, _DATA_KEY + account)
-    for name in (key_name(account), twin(key_name(account))):
-        try:
-            vault.backend.create(name, signer.sign(name, wrapped))
-        except Exists:
-            continue
+def keep_data_key(vault: Vault, wrapper: Wrapper, account: bytes, data_key: bytes) -> None:
+    """Keep an account's data key under a wrapping key, twice; a copy that is there already stays.
+
+    Raises BackendError."""
+    sealed = seal_data_key(vault, wrapper.take(), account, data_key)
+    for name in _copies(account):
+        with suppress(Exists):
+            vault.backend.create(name, sealed)
 
 
-def read_data_key(vault: Vault, kit: Kit, account: bytes) -> bytes:
-    """An account's data key, from whichever copy proves itself. Raises Damaged."""
-    names = (key_name(account), twin(key_name(account)))
-    return _first_proven(vault, names, lambda body: kit.unwrap(body, _DATA_KEY + account))
+def read_data_key(vault: Vault, unwrapper: Unwrapper, account: bytes) -> bytes:
+    """An account's data key, from whichever copy opens. Raises Damaged, BackendError."""
+
+    def open_copy(name: str, data: bytes) -> bytes:
+        if len(data) != _KEPT_BYTES:
+            raise Damaged(f"{name} is not as long as a wrapped key")
+        return open_data_key(vault, unwrapper.open(data[:WRAP_BYTES]), account, data)
+
+    return first_proven(vault, _copies(account), open_copy)
 
 
-def proves_key(vault: Vault, account: bytes) -> tuple[int, int]:
-    """How many of the two copies of an account's wrapped key are there, and how many of them
-    verify. Whether the kit opens them, only the kit can tell."""
-    there = proven = 0
-    for name in (key_name(account), twin(key_name(account))):
-        try:
+def seal_data_key(vault: Vault, wrapping: WrappingKey, account: bytes, data_key: bytes) -> bytes:
+    """A data key as it is kept: ``wrap | nonce | ciphertext | tag | proof``, 84 bytes.
+
+    The proof is a MAC under the data key itself: who has that can tell that a copy is whole
+    without being able to open it."""
+    nonce = os.urandom(NONCE_BYTES)
+    associated = _associated(vault, account, wrapping.wrap)
+    sealed = wrapping.wrap + nonce + wrapping.cipher.encrypt(nonce, data_key, associated)
+    return sealed + _proof(vault, account, data_key, sealed)
+
+
+def open_data_key(vault: Vault, cipher: AESGCM, account: bytes, data: bytes) -> bytes:
+    """The data key that ``seal_data_key`` sealed, with its wrapping key. Raises Damaged."""
+    identity, sealed = data[:WRAP_BYTES], data[WRAP_BYTES:-_PROOF_BYTES]
+    associated = _associated(vault, account, identity)
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+    except (InvalidTag, ValueError):
+        raise Damaged("a wrapped key does not open under its wrapping key") from None
+
+
+def prove_data_key(vault: Vault, account: bytes, data_key: bytes) -> dict[str, bytes | None]:
+    """Both copies of an account's wrapped key by their names: its bytes where they are those
+    that were kept of this data key, else None. Raises BackendError.
+
+    Whether the kit opens them hangs on the wrap that their first bytes name."""
+    copies: dict[str, bytes | None] = dict.fromkeys(_copies(account))
+    for name in copies:
+        with suppress(Missing, Damaged):
             data = vault.backend.read(name)
-            there += 1
-            vault.verifier.verify(name, data)
-            proven += 1
-        except (Missing, Damaged):
-            continue
-    return there, proven
+            sealed, proof = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
+            if hmac.compare_digest(_proof(vault, account, data_key, sealed), proof):
+                copies[name] = data
+    return copies
 
 
 def proves_service_keys(vault: Vault) -> bool:
@@ -93,12 +128,15 @@ def proves_service_keys(vault: Vault) -> bool:
 
 def list_keys(vault: Vault) -> list[bytes]:
     """The accounts that have a wrapped key in the vault."""
-    accounts = set()
+    return sorted(set(walk_keys(vault)))
+
+
+def walk_keys(vault: Vault) -> Iterator[bytes]:
+    """The same, folder by folder; an account may come twice."""
     for folder in vault.backend.names("keys"):
         if len(folder) == 2:
             for name in vault.backend.names(f"keys/{folder}"):
-                accounts.add(bytes.fromhex(name.removesuffix(".twin")))
-    return sorted(accounts)
+                yield bytes.fromhex(name.removesuffix(".twin"))
 
 
 def keep_name(vault: Vault, names_key: bytes, folded: str, account: bytes) -> bytes:
@@ -128,18 +166,14 @@ def _sealing_key(names_key: bytes) -> bytes:
     return hashlib.sha256(b"stillhere names" + names_key).digest()
 
 
-def _first_proven(vault: Vault, names: tuple[str, ...], open_body: _Opening) -> bytes:
-    """What the first copy holds that proves itself.
+def _copies(account: bytes) -> tuple[str, str]:
+    return key_name(account), twin(key_name(account))
 
-    Raises BackendError when none did and one was silent, else Damaged."""
-    failure: StillhereError = Damaged(f"{names[0]} is missing")
-    for name in names:
-        try:
-            return open_body(vault.verifier.verify(name, vault.backend.read(name)))
-        except Missing:
-            continue
-        except BackendError as error:
-            failure = error
-        except Damaged as error:
-            failure = failure if isinstance(failure, BackendError) else error
-    raise failure
+
+def _associated(vault: Vault, account: bytes, identity: bytes) -> bytes:
+    return _DATA_KEY + vault.id + account + identity
+
+
+def _proof(vault: Vault, account: bytes, data_key: bytes, sealed: bytes) -> bytes:
+    key = derive(data_key, "wrapped key")
+    return hmac.digest(key, vault.id + account + sealed, "sha256")[:_PROOF_BYTES]

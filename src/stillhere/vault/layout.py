@@ -83,6 +83,11 @@ def login_name(digest: bytes) -> str:
     return f"names/{digest[0]:02x}/{digest.hex()}"
 
 
+def wrap_name(identity: bytes) -> str:
+    """A wrapping key, sealed for the kit; its twin has the suffix of ``twin``."""
+    return f"wraps/{identity.hex()}"
+
+
 def key_name(account: bytes) -> str:
-    """An account's wrapped data key."""
+    """An account's data key, under a wrapping key; its twin has the suffix of ``twin``."""
     return f"keys/{account[0]:02x}/{account.hex()}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +18,7 @@ from stillhere.errors import (
     FutureVault,
     NotAVault,
     RefusedVault,
+    StillhereError,
     Unavailable,
     WrongKit,
 )
@@ -143,6 +146,34 @@ def exists(vault: Vault, name: str) -> bool:
     except Missing:
         return False
     return True
+
+
+def first_proven(
+    vault: Vault, names: tuple[str, ...], open_copy: Callable[[str, bytes], bytes]
+) -> bytes:
+    """What ``open_copy`` (name, bytes) → content makes of the first copy that proves itself.
+
+    Raises BackendError when none did and one was silent, else Damaged."""
+    failure: StillhereError = Damaged(f"{names[0]} is missing")
+    for name in names:
+        try:
+            return open_copy(name, vault.backend.read(name))
+        except Missing:
+            continue
+        except BackendError as error:
+            failure = error
+        except Damaged as error:
+            failure = failure if isinstance(failure, BackendError) else error
+    raise failure
+
+
+def keep_anew(vault: Vault, name: str, data: bytes) -> None:
+    """Keep an object whose name may be taken by a broken one. Raises BackendError.
+
+    Between the two steps there is none: only for what is proven to be kept somewhere else."""
+    vault.backend.delete(name)
+    with suppress(Exists):  # somebody else was quicker
+        vault.backend.create(name, data)
 
 
 def probe_backend(backend: Backend) -> None:
