@@ -40,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Literal["vault"],
         Meta(description='a change is acknowledged when it is durable in: "vault"'),
     ] = "vault"
+    write_within_s: Annotated[
+        int,
+        Meta(description="how long a change may wait for the vault, seconds", ge=1, le=600),
+    ] = 30
     max_card_bytes: Annotated[
         int, Meta(description="largest contact that is taken, bytes", ge=1024, le=64 << 20)
     ] = 4 << 20

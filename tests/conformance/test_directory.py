@@ -173,5 +173,36 @@ def test_an_object_is_synced_before_it_has_its_name_and_its_folder_after(
     did.clear()
     with pytest.raises(Exists):
         backend.create("new/object", b"other")
+    assert did[-1] == "sync folder", "whoever made it may not have come as far"
     with pytest.raises(Missing):
         backend.read("new/other")
+
+
+def test_a_folder_that_was_not_synced_is_synced_before_anything_counts_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its maker may have failed or died between making it and syncing its parent."""
+    backend = Directory(tmp_path / "vault", create=True)
+    backend.create("first", b"")
+    sync, synced = os.fsync, []
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def note(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(BackendError):
+        backend.create("new/folder/object", b"data")
+    monkeypatch.setattr(os, "fsync", note)
+    for again in (backend, Directory(tmp_path / "vault", create=True)):
+        synced.clear()
+        again.create(f"new/folder/{id(again)}", b"data")
+        vault = str(tmp_path / "vault")
+        assert [path for path in synced if "#" not in path] == [
+            vault,
+            f"{vault}/new",
+            f"{vault}/new/folder",
+        ]

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,12 @@ class Silent(Ended):
 class Process:
     """One stillhere process in a process group of its own, with the events that it prints."""
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
+    def __init__(self, arguments: list[str], log: Path, inside: Sequence[str] = ()) -> None:
         self.started = time.monotonic()
         self.log = log
         self._out = log.open("ab")
         self.process = subprocess.Popen(
-            [*STILLHERE, *arguments],
+            [*inside, *STILLHERE, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._out,
@@ -115,12 +116,25 @@ class Process:
 
 
 class Core:
-    """One vault and kit, and the homes that its lives have had. Port 0 is another each life."""
+    """One vault and kit, and the homes that its lives have had. Port 0 is another each life.
 
-    def __init__(self, folder: Path, names: list[str], *, port: int = 0) -> None:
+    ``inside`` stands before each command, for a vault that not everybody sees."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: list[str],
+        *,
+        port: int = 0,
+        vault: str = "vault",
+        inside: Sequence[str] = (),
+        settings: Mapping[str, int] = SETTINGS,
+    ) -> None:
         self.folder = folder
         self.port = port
-        self.vault, self.kit = folder / "vault", folder / "kit.txt"
+        self._inside = inside
+        self.settings = settings
+        self.vault, self.kit = folder / vault, folder / "kit.txt"
         self.log = folder / "server.log"
         self.home = folder / "home-0"
         self.lives = 0
@@ -144,7 +158,7 @@ class Core:
         """Compacts beside the running server."""
         log = self.folder / "compact.log"
         log.unlink(missing_ok=True)
-        return Process(["compact", "--home", str(self.home), "--json"], log)
+        return Process(["compact", "--home", str(self.home), "--json"], log, self._inside)
 
     def lose(self) -> None:
         """Deletes the home; the next life gets a new one."""
@@ -155,7 +169,7 @@ class Core:
     def verify(self) -> tuple[int, str]:
         """Exit code and words of `stillhere verify`."""
         done = subprocess.run(
-            [*STILLHERE, "verify", "--home", str(self.home)],
+            [*self._inside, *STILLHERE, "verify", "--home", str(self.home)],
             capture_output=True,
             timeout=PATIENCE_S,
             check=False,
@@ -164,18 +178,19 @@ class Core:
 
     def _start(self, *arguments: str | Path) -> Process:
         told = [str(one) for one in arguments]
-        return Process([*told, "--listen", f"127.0.0.1:{self.port}", "--json"], self.log)
+        told += ["--listen", f"127.0.0.1:{self.port}", "--json"]
+        return Process(told, self.log, self._inside)
 
     def _tune(self) -> None:
         path = self.home / "stillhere.toml"
         text = path.read_text("utf-8")
-        for name, value in SETTINGS.items():
+        for name, value in self.settings.items():
             text = re.sub(rf"(?m)^(# )?{name} = .*$", f"{name} = {value}", text)
         path.write_text(text, "utf-8")
 
     def _run(self, *arguments: str | Path) -> str:
         done = subprocess.run(
-            [*STILLHERE, *map(str, arguments)],
+            [*self._inside, *STILLHERE, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -87,6 +87,22 @@ def test_a_write_whose_answer_was_lost_is_found_to_be_done(service: Service) -> 
         assert set(bodies(working, anna)) == {"a.vcf", "b.vcf"}
 
 
+def test_what_is_there_and_may_not_be_durable_is_not_acknowledged(service: Service) -> None:
+    """The name is there, and the sync of its folder fails: a power cut could still take it."""
+    with service.unsteady() as (working, vault):
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "1.vcf")
+        vault.forget = is_segment
+        vault.refuse = lambda name: is_segment(name) and (service.place / name).exists()
+        with pytest.raises(Unavailable):
+            put(working, anna, "2.vcf")
+        assert set(bodies(working, anna)) == {"1.vcf"}
+        vault.steady()
+        put(working, anna, "3.vcf")
+        assert set(bodies(working, anna)) == {"1.vcf", "2.vcf", "3.vcf"}
+        assert verify(working).proven
+
+
 class TestUncertain:
     """The segment is durable, its answer was lost, and the slot could not be read."""
 

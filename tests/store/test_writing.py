@@ -13,6 +13,7 @@ from tests.rooms import CONTACTS, Service, bodies, content, is_segment, put
 from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
 from stillhere.replication.start import Working
 from stillhere.store import ShelfWrite, Store, epoch_of, seq_of
+from stillhere.store.writer import MAX_WAITING
 
 Paused = Callable[[Store], AbstractContextManager[None]]
 
@@ -199,3 +200,36 @@ def test_a_core_that_is_closed_takes_no_changes(service: Service) -> None:
         working.store.write(anna, CONTACTS, putting("late.vcf")).result(60)
     with service.at_work() as working:
         assert len(bodies(working, anna)) == 30
+
+
+class TestWaiting:
+    """The vault may take as long as it likes; who waits for it does not."""
+
+    def test_whoever_waits_too_long_is_told_and_leaves_no_trace(
+        self, store: Store, anna: bytes, paused: Paused
+    ) -> None:
+        store.be_patient(0.2)
+        with paused(store):
+            waiting = store.write(anna, CONTACTS, putting("late.vcf"))
+            with pytest.raises(Unavailable, match="did not take the change") as told:
+                waiting.result(60)
+            assert told.value.retry_after > 0
+            with pytest.raises(Unavailable, match="has not taken a change"):
+                store.write(anna, CONTACTS, putting("later.vcf"))
+            assert store.stalled() is not None
+        store.be_patient(60)
+        store.write(anna, CONTACTS, putting("now.vcf")).result(60)
+        assert store.stalled() is None
+        with store.read(anna, CONTACTS) as shelf:
+            assert [record.href for record in shelf.records(CONTACTS)] == ["now.vcf"]
+
+    def test_no_more_wait_than_there_is_room_for(
+        self, store: Store, anna: bytes, paused: Paused
+    ) -> None:
+        with paused(store):
+            waiting = [store.write(anna, CONTACTS, putting(f"{n}.vcf")) for n in range(MAX_WAITING)]
+            with pytest.raises(Unavailable, match="wait for the vault already"):
+                store.write(anna, CONTACTS, putting("no room.vcf"))
+        assert {future.result(60).href for future in waiting} == {
+            f"{n}.vcf" for n in range(MAX_WAITING)
+        }

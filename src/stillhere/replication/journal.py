@@ -132,12 +132,17 @@ class VaultJournal:
             time.sleep(SLOW_DOWN_S)
 
     def _create(self, name: str, data: bytes) -> None:
-        """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again."""
+        """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again.
+
+        Mine whose create failed is created once more: only where that finds it there is it
+        known to be durable."""
         failure: BackendError | None = None
         for attempt in range(TRIES):
+            failed = False
             try:
                 self._vault.backend.create(name, data)
             except (BackendError, Exists, Missing) as error:
+                failed = not isinstance(error, Exists)
                 failure = error if isinstance(error, BackendError) else failure
             else:
                 return
@@ -148,9 +153,10 @@ class VaultJournal:
                 continue
             except BackendError as error:
                 raise _unavailable(error) from error
-            if there == data:
+            if there != data:
+                raise _taken(self._vault, name, there)
+            if not failed:
                 return
-            raise _taken(self._vault, name, there)
         raise _unavailable(failure) from failure
 
     def _take_slot(self) -> None:

@@ -53,8 +53,12 @@ class Working:
     store: Store
 
     def close(self) -> None:
-        """Finish the waiting writes, give the writer's slot back, close the core."""
-        self.store.finish()
+        """Finish the waiting writes, give the writer's slot back, close the core.
+
+        When the vault never answers, everything stays as it is until the process ends: a slot
+        whose segment may still come about is nobody else's."""
+        if not self.store.finish():
+            return
         with suppress(StillhereError, sqlite3.Error):  # a bound only; the slot's next user does it
             self.roll(least=LEAST_ROLLED)
         self.core.close()

@@ -16,6 +16,7 @@ from stillhere.recovery.recovery import Recovery
 from stillhere.replication.start import Working
 from stillhere.replication.tend import Tender
 from stillhere.server.announce import Announce
+from stillhere.server.patience import leave_in_time
 from stillhere.server.serve import limits_of, open_door, watch
 
 AGAIN_S = 10
@@ -47,7 +48,11 @@ def serve_beside(
     async def beside() -> None:
         open_door(door, working, settings)
         announce("serving", url=host.url_of(listener))
-        await asyncio.gather(in_thread(bring_back), watch(working, tender, announce))
+        try:
+            await asyncio.gather(in_thread(bring_back), watch(working, tender, announce))
+        except asyncio.CancelledError:
+            leave_in_time(announce)
+            raise
 
     host.run(door, listener, trusted_proxies=settings.trusted_proxies, beside=beside)
     if not whole.is_set():

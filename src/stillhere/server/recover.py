@@ -16,6 +16,7 @@ from stillhere import config
 from stillhere.errors import WrongKit
 from stillhere.recovery.recovery import Recovery
 from stillhere.server.announce import Announce
+from stillhere.server.patience import telling
 from stillhere.vault.kit import Kit, read_kit
 
 Tick = Callable[[int, int], None]
@@ -30,7 +31,8 @@ def recover(home: Path, vault: Path, kit: Path, announce: Announce, tick: Tick) 
     another recovery was first. Killed and started again with the same home, it goes on.
     """
     recovery = Recovery(home, vault, open_kit(kit), announce)
-    working = recovery.begin()
+    with telling(announce):
+        working = recovery.begin()
     try:
         settle(home, vault, None)
         with ticking(recovery, tick):
@@ -49,7 +51,8 @@ def recover_serving(
     wanted = listen or config.Settings(vault=str(vault)).listen
     with host.bind(*config.split_listen(wanted)) as listener:
         recovery = Recovery(home, vault, secret, announce)
-        working = recovery.begin()
+        with telling(announce):
+            working = recovery.begin()
         from stillhere.server.bulk import serve_beside
 
         with ticking(recovery, tick):

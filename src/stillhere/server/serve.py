@@ -1,10 +1,10 @@
 """A core that answers phones: it listens first, opens when it is proven, and watches its fence.
 
 bind the socket, so that callers wait instead of being refused
-open the core; while its vault cannot be read, answer 503 and try again
+open the core; while its vault cannot be read, or hangs, answer 503 and try again
 open the door
 tend the vault; when another core has taken over, answer 503 to everything
-on SIGTERM or SIGINT let running requests finish, then close the core
+on SIGTERM or SIGINT let running requests finish, then close the core, if the vault lets it
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from stillhere.protocols.doorway import Doorway
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.tend import Limits, Tender
 from stillhere.server.announce import Announce
+from stillhere.server.patience import leave_in_time, wait_telling
 
 RETRY_S = 5
 LOOK_S = 0.5
@@ -37,11 +38,15 @@ def serve(home: Path, listen: str | None, announce: Announce) -> None:
 
     async def beside() -> None:
         nonlocal working, tender
-        working = await _open(home, settings, door, announce, url)
-        open_door(door, working, settings)
-        announce("serving", url=url)
-        tender = Tender(working, limits_of(settings))
-        await watch(working, tender, announce)
+        try:
+            working = await _open(home, settings, door, announce, url)
+            open_door(door, working, settings)
+            announce("serving", url=url)
+            tender = Tender(working, limits_of(settings))
+            await watch(working, tender, announce)
+        except asyncio.CancelledError:
+            leave_in_time(announce)
+            raise
 
     try:
         host.run(door, listener, trusted_proxies=settings.trusted_proxies, beside=beside)
@@ -55,6 +60,7 @@ def serve(home: Path, listen: str | None, announce: Announce) -> None:
 def open_door(door: Doorway, working: Working, settings: config.Settings) -> None:
     """Lets requests in to everything this core serves."""
     store = working.store
+    store.be_patient(settings.write_within_s)
     app = dav.app(store, max_card_bytes=settings.max_card_bytes)
     door.open(app, lambda: store.gate.halted)
 
@@ -70,18 +76,20 @@ def limits_of(settings: config.Settings) -> Limits:
 
 
 async def watch(working: Working, tender: Tender, announce: Announce) -> None:
-    """Tells what goes wrong beside the serving, each trouble once; returns when the core halts.
+    """Tells what goes wrong beside the serving, each trouble once, until the process ends.
 
-    The door is closed then by the gate's own word.
+    The last of it is what halts the core; the door is closed then by the gate's own word.
     """
     gate = working.store.gate
     told: StillhereError | None = None
     while gate.halted is None:
-        if tender.trouble is not None and (told is None or tender.trouble.what != told.what):
-            announce.refuse(tender.trouble)
-        told = tender.trouble
+        trouble = working.store.stalled() or tender.trouble
+        if trouble is not None and (told is None or trouble.what != told.what):
+            announce.refuse(trouble)
+        told = trouble
         await asyncio.sleep(LOOK_S)
     announce.refuse(gate.halted)
+    await asyncio.Event().wait()
 
 
 async def _open(
@@ -89,18 +97,21 @@ async def _open(
 ) -> Working:
     """The core, as soon as it may serve; never returns for a fenced one."""
     told = ""
-    while True:
-        try:
-            return await asyncio.to_thread(open_core, home, Path(settings.vault))
-        except Fenced as error:
-            door.close(error)
+
+    def refuse(error: StillhereError) -> None:
+        nonlocal told
+        door.close(error)
+        if error.what != told:
             announce.refuse(error)
             announce("refusing", url=url)
+            told = error.what
+
+    while True:
+        try:
+            return await wait_telling(lambda: open_core(home, Path(settings.vault)), refuse)
+        except Fenced as error:
+            refuse(error)
             await asyncio.Event().wait()
         except (Unavailable, RefusedVault) as error:
-            door.close(error)
-            if error.what != told:
-                announce.refuse(error)
-                announce("refusing", url=url)
-                told = error.what
+            refuse(error)
             await asyncio.sleep(RETRY_S)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from stillhere.errors import Fenced
+from stillhere.errors import Fenced, Unavailable
 from stillhere.store.accounts import Accounts, Register
 from stillhere.store.core import Core
 from stillhere.store.draft import ShelfWrite
@@ -62,12 +63,12 @@ class Store:
 
         The future resolves when the change is durable in the vault and committed, and not
         before. It may raise Closed, Fenced, or Unavailable: then it was not acknowledged, and
-        may yet come about when the vault has it and only the commit failed."""
+        may yet come about when the vault has it and only the commit failed or took too long."""
         done: Future[T] = Future()
         if self.gate.halted is not None:
             done.set_exception(self.gate.halted)
         else:
-            self._writer.submit(Write(account, kind, fn, device, done))
+            self._writer.submit(Write(account, kind, fn, device, done, time.monotonic()))
         return done
 
     def install(
@@ -93,11 +94,19 @@ class Store:
             )
         )
 
-    def finish(self) -> None:
-        """Finish the waiting writes, and take no more."""
-        self._writer.close()
+    def be_patient(self, seconds: float) -> None:
+        """How long a change may wait for the vault before it raises Unavailable."""
+        self._writer.patience_s = seconds
+
+    def stalled(self) -> Unavailable | None:
+        """Why no change is taken now: the vault has kept the last ones waiting too long."""
+        return self._writer.stalled()
+
+    def finish(self) -> bool:
+        """Finish the waiting writes, and take no more; False when the vault never answers."""
+        return self._writer.close()
 
     def close(self) -> None:
         """Finish the waiting writes and close every connection."""
-        self.finish()
-        self.core.close()
+        if self.finish():
+            self.core.close()

@@ -9,12 +9,16 @@
 
 Recovered rows need no journal, since they come from the vault; they are let in between
 groups, those of waiting people before the bulk.
+
+The vault may hang for as long as it likes; who waits for it may not. A second thread lets go of
+whoever has waited too long, and meanwhile nobody new is let in, so that what waits is bounded.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -30,6 +34,10 @@ from stillhere.store.shelf import ShelfRow
 
 MAX_GROUP = 512  # writes in one transaction and segment
 MAX_GROUP_CHANGES = 4096
+MAX_WAITING = 2 * MAX_GROUP
+PATIENCE_S = 30.0
+LOOKS = 10  # at who has waited too long, for each time of patience
+RETRY_S = 30
 
 
 class Write(NamedTuple):
@@ -40,6 +48,7 @@ class Write(NamedTuple):
     fn: Callable[[ShelfWrite], Any]
     device: str
     done: Future[Any]
+    since: float  # monotonic seconds
 
 
 class Install(NamedTuple):
@@ -51,7 +60,11 @@ class Install(NamedTuple):
 
 
 class Writer:
-    """One thread that owns the writing connection. Everything that changes rows passes here."""
+    """One thread that owns the writing connection. Everything that changes rows passes here.
+
+    ``patience_s`` is how long a change may wait until it is durable; then whoever waits is
+    told that it is not acknowledged.
+    """
 
     def __init__(
         self, connection: sqlite3.Connection, journal: Journal, epoch: int, gate: Gate
@@ -64,13 +77,34 @@ class Writer:
         self._writes: deque[Write] = deque()
         self._knocks: deque[Install] = deque()
         self._bulk: deque[Install] = deque()
+        self._group: list[Write] = []  # at work on
+        self._busy_since: float | None = None
+        self.patience_s = PATIENCE_S
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
+        self._over = threading.Event()
+        watch = self._let_go_of_the_late
+        self._watch = threading.Thread(target=watch, name="patience", daemon=True)
+        self._watch.start()
 
     def submit(self, write: Write) -> None:
-        """Queue a device's change; its future resolves when it is durable and committed."""
+        """Queue a device's change; its future resolves when it is durable and committed.
+
+        Raises Unavailable when too many wait already, or wait for nothing."""
+        stalled = self.stalled()
+        if stalled is not None:
+            raise stalled
+        if len(self._writes) >= MAX_WAITING:
+            raise _not_now(f"{MAX_WAITING} changes wait for the vault already", retry_after=5)
         self._put(self._writes, write)
+
+    def stalled(self) -> Unavailable | None:
+        """What is wrong when the changes at hand take longer than anybody has patience for."""
+        since = self._busy_since
+        if since is None or time.monotonic() - since <= self.patience_s:
+            return None
+        return _not_now(f"the vault has not taken a change for {self.patience_s:g} s")
 
     def install(
         self,
@@ -86,13 +120,21 @@ class Writer:
         self._put(self._knocks if urgent else self._bulk, item)
         return item.done
 
-    def close(self) -> None:
-        """Finish what is queued and stop."""
+    def close(self) -> bool:
+        """Finish what is queued and stop; False when the vault keeps it from ending.
+
+        The thread then ends with the process; what it was at was not acknowledged."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self._thread.join()
-        self._sql.close()
+        while self._thread.is_alive() and self.stalled() is None:
+            self._thread.join(self.patience_s / LOOKS)
+        ended = not self._thread.is_alive()
+        self._over.set()
+        self._watch.join()
+        if ended:
+            self._sql.close()
+        return ended
 
     def _put(self, queue: deque[Any], item: Any) -> None:
         with self._wake:
@@ -112,10 +154,26 @@ class Writer:
                 if not group and not recovered:
                     return
                 install = recovered.popleft() if not group else None
+                self._group, self._busy_since = group, time.monotonic()
             if install is None:
                 self._commit_group(group)
             else:
                 self._commit_install(install)
+            with self._wake:
+                self._group, self._busy_since = [], None
+
+    def _let_go_of_the_late(self) -> None:
+        while not self._over.wait(self.patience_s / LOOKS):
+            with self._wake:
+                began = time.monotonic() - self.patience_s
+                late = [write for write in self._group if write.since < began]
+                while self._writes and self._writes[0].since < began:
+                    late.append(self._writes.popleft())
+            for write in late:
+                with suppress(InvalidStateError):  # it was just answered
+                    write.done.set_exception(
+                        _not_now(f"the vault did not take the change within {self.patience_s:g} s")
+                    )
 
     def _commit_install(self, item: Install) -> None:
         if not item.done.set_running_or_notify_cancel():
@@ -159,13 +217,14 @@ class Writer:
             self._fail(taken, error)
         else:
             for write, result in drafted:
-                write.done.set_result(result)
+                with suppress(InvalidStateError):  # told already that it took too long
+                    write.done.set_result(result)
 
     def _draft(
         self, write: Write, shelves: dict[tuple[bytes, str], tuple[ShelfRow, ShelfChanges]]
     ) -> tuple[Any, int] | None:
         """Run one write's function and apply what it drafted; its own error is its own."""
-        if not write.done.set_running_or_notify_cancel():
+        if write.done.done() or not write.done.set_running_or_notify_cancel():
             return None
         key = (write.account, write.kind)
         try:
@@ -173,7 +232,8 @@ class Writer:
             draft = ShelfWrite(self._sql, row, self._epoch, write.device)
             result = write.fn(draft)
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
-            write.done.set_exception(error)
+            with suppress(InvalidStateError):
+                write.done.set_exception(error)
             return None
         if draft.changes_made:
             apply_changes(self._sql, row, draft.changes_made)
@@ -216,7 +276,16 @@ def _unavailable(error: BaseException) -> Unavailable:
         f"the change could not be committed: {error}",
         safe="nothing that was acknowledged is lost; this change was not acknowledged",
         hint="try again; if it goes on, look at the disk of the core",
-        retry_after=30,
+        retry_after=RETRY_S,
     )
     failure.__cause__ = error
     return failure
+
+
+def _not_now(what: str, retry_after: int = RETRY_S) -> Unavailable:
+    return Unavailable(
+        what,
+        safe="nothing that was acknowledged is lost; this change was not acknowledged",
+        hint="look at the vault; writes go on when it does",
+        retry_after=retry_after,
+    )

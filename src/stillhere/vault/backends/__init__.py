@@ -2,7 +2,8 @@
 
 Names are slash-separated paths of plain characters. Every backend keeps these promises:
 
-- ``create`` is durable when it returns, and only one of two creates of a name succeeds;
+- ``create`` is durable when it returns, and only one of two creates of a name succeeds; what
+  ``Exists`` is raised for is durable too;
 - an object is seen whole or not at all;
 - bytes that the storage itself can't give back any more (a bad sector) raise ``Damaged``;
 - a failed create raises ``BackendError`` and may or may not have happened: read the name.

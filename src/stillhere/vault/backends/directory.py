@@ -103,22 +103,29 @@ class Directory:
                 if error.errno not in _NO_UNNAMED:
                     raise
                 _link_named(directory, folder, path.name, data)
+        except FileExistsError:
+            os.fsync(directory)  # whoever made it may not have come as far
+            raise
+        else:
             os.fsync(directory)
         finally:
             os.close(directory)
 
     def _make_folder(self, folder: Path) -> None:
+        """Make a folder and its parents durable, those that are there included: whoever made
+        them may not have come as far."""
         self._check_there()
-        missing = []
-        parent = folder
-        while not parent.is_dir():
-            missing.append(parent)
-            parent = parent.parent
-        for path in reversed(missing):
+        unsure = []
+        for path in (folder, *folder.parents):
+            below = path != self.root and path.is_relative_to(self.root)
+            if (path in self._known or not below) and path.is_dir():
+                break
+            unsure.append(path)
+        for path in reversed(unsure):
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
             _sync_folder(path.parent)
-        self._known.add(folder)
+            self._known.add(path)
 
 
 def _link_unnamed(directory: int, folder: Path, name: str, data: bytes) -> None:

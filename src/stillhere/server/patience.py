@@ -1,0 +1,71 @@
+"""A vault that hangs holds up neither who is waiting for an answer nor the end of the process.
+
+A call into a file system that hangs can't be called back: the thread that made it stays where it
+is. So the process says what it waits for, and when it is told to stop it leaves without that
+thread, as if it were killed: nothing acknowledged depends on an orderly end.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from stillhere.errors import Unavailable
+from stillhere.server.announce import Announce
+
+TELL_S = 3.0
+LEAVE_S = 5.0
+
+T = TypeVar("T")
+
+
+async def wait_telling(work: Callable[[], T], tell: Callable[[Unavailable], None]) -> T:
+    """What `work` returns or raises, done in a thread; `tell` hears of it when that takes long."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    if not (await asyncio.wait({working}, timeout=TELL_S))[0]:
+        tell(_silent())
+    return await working
+
+
+@contextmanager
+def telling(announce: Announce) -> Iterator[None]:
+    """Tells the operator when what is done here takes long."""
+    over = threading.Event()
+
+    def tell() -> None:
+        if not over.wait(TELL_S):
+            announce.refuse(_silent())
+
+    threading.Thread(target=tell, name="telling", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def leave_in_time(announce: Announce) -> None:
+    """From now on the process ends by itself within five seconds, or is ended."""
+
+    def leave() -> None:
+        time.sleep(LEAVE_S)
+        announce.refuse(
+            Unavailable(
+                "the vault does not answer: this process ends without waiting for it",
+                safe="everything that was acknowledged is in the vault",
+                hint="look at the vault; the core can be started again at any time",
+            )
+        )
+        os._exit(Unavailable.exit_code)
+
+    threading.Thread(target=leave, name="leaving", daemon=True).start()
+
+
+def _silent() -> Unavailable:
+    return Unavailable(
+        f"the vault has not answered for {TELL_S:g} s",
+        safe="nothing was changed; everything that was acknowledged is in the vault",
+        hint="look at the vault; this goes on by itself when it does",
+    )
