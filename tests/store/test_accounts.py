@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.rooms import CONTACTS, Service, bodies, is_segment, make_service, put
 
 from stillhere.errors import BadInput, NotFound, Unavailable
 from stillhere.replication.start import Working
-from stillhere.store import NewAccount, Store
+from stillhere.store import NewAccount, Store, accounts, writer
 
 
 def names(store: Store) -> list[str]:
@@ -89,6 +90,18 @@ def test_many_accounts_are_made_with_their_devices(store: Store) -> None:
         devices = store.accounts.devices(one.account)
         assert [device.label for device in devices.values()] == ["phone"]
         assert one.device.device in devices
+
+
+def test_more_accounts_are_made_than_may_wait_for_a_slow_vault(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MAX_WAITING", 16)
+    monkeypatch.setattr(writer, "MAX_GROUP", 8)
+    monkeypatch.setattr(accounts, "AHEAD", 8)
+    wanted = [NewAccount(f"p{n}") for n in range(40)]
+    with service.unsteady() as (working, vault):
+        vault.refuse = lambda name: is_segment(name) and time.sleep(0.05) is not None
+        assert len(working.store.accounts.create_many(wanted)) == len(wanted)
 
 
 def test_a_password_must_be_of_a_usable_length(store: Store, anna: bytes) -> None:

@@ -15,6 +15,7 @@ import sqlite3
 import time
 import unicodedata
 from base64 import b32encode
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -34,6 +35,7 @@ LOST_NAME = "lost-"  # then the account's id: what an account is called whose pr
 DEFAULT_BOOK = ("contacts", {"{DAV:}displayname": "Contacts"})
 MAX_NAME = 128
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
+AHEAD = 512  # writes that wait for the vault while further accounts are made
 _EMPTY_ENDS = msgspec.msgpack.encode({})
 
 Register = Callable[[bytes, str, bytes], bytes]
@@ -166,7 +168,7 @@ class Accounts:
             owners = list(
                 pool.map(lambda p, name: self._register(p[0], name, p[1]), prepared, folded)
             )
-        waiting: list[Future[object]] = []
+        waiting: deque[Future[object]] = deque()
         made: list[Created] = []
         for new, (account, _), owner, argon2 in zip(
             wanted, prepared, owners, passwords, strict=True
@@ -177,6 +179,8 @@ class Accounts:
             device = None if new.device is None else _new_device(new.device)
             waiting.extend(self._write_first(owner, new, argon2, device))
             made.append(Created(owner, new.name, device[0] if device else None))
+            while len(waiting) > AHEAD:
+                waiting.popleft().result()
         for future in waiting:
             future.result()
         return made
