@@ -197,7 +197,7 @@ class TestARace:
         core, identity = open_home(home, checked, copy.place)
         backend.plan = list(plan)
         try:
-            seal(checked, identity)
+            seal(checked, identity, lambda: None)
         except Fenced as error:
             lost = error
         else:
@@ -236,7 +236,9 @@ def test_interrupted_around_any_object_of_the_seal_it_goes_on(
         core, identity = open_home(copy.home, checked, copy.place)
         backend.plan = [*[None] * step, fault]
         with suppress(Died):
-            assert seal(checked, identity) == bool(backend.plan), "it is sealed, or it says so"
+            assert seal(checked, identity, lambda: None) == bool(backend.plan), (
+                "it is sealed, or it says so"
+            )
         core.close()
         with copy.recovered(copy.home) as working:
             assert bodies(working, anna(working)) == {"a.vcf": b"a"}

@@ -14,8 +14,11 @@ from stillhere.vault.keys import find_name
 
 
 class Knocks:
-    """Opens single shelves for the store's gate. ``names_proven`` once every account is in
-    rows: until then a name that is not found may be one that is lost."""
+    """Opens single shelves for the store's gate.
+
+    ``names_proven`` once every account is in rows: until then a name that is not found may be
+    one that is lost. ``over`` once the anchor is not the newest any more; set in the writing
+    thread, after which nothing of it comes into rows."""
 
     def __init__(self, checked: Checked, anchor: Anchor, keys: KitKeys, store: Store) -> None:
         self._checked = checked
@@ -23,6 +26,7 @@ class Knocks:
         self._keys = keys
         self._store = store
         self.names_proven = False
+        self.over = False
 
     def find(self, folded: str) -> bytes | None:
         """The account of a name. Raises Closed while "nobody's" is not proven."""
@@ -46,7 +50,11 @@ class Knocks:
             raise _not_now(error.what) from error
         if any(not shelf.image.exists for shelf in proven):
             raise _not_now("nothing of this shelf was found yet")
-        install(self._store, proven, urgent=True).result()
+        install(self._store, proven, self._check_current, urgent=True).result()
+
+    def _check_current(self) -> None:
+        if self.over:
+            raise _not_now("the old core was sealed just now")
 
     def _in_rows(self, account: bytes, kind: str) -> bool:
         row = self._store.core.reader().execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -47,10 +48,14 @@ def prove_shelf(
     return Proven(image, verdict, wrapped)
 
 
-def install(store: Store, proven: list[Proven], *, urgent: bool) -> Future[list[Installed]]:
-    """Put proven shelves into rows, in one transaction of the writing thread."""
+def install(
+    store: Store, proven: list[Proven], check: Callable[[], None], *, urgent: bool
+) -> Future[list[Installed]]:
+    """Put proven shelves into rows, in one transaction of the writing thread, where ``check``
+    may still raise."""
 
     def rows(sql: sqlite3.Connection) -> list[Installed]:
+        check()
         return [install_image(sql, *shelf) for shelf in proven]
 
     return store.install(rows, urgent=urgent)

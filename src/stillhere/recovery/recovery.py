@@ -13,6 +13,9 @@
         8  report    whole: the home is a core like any other
 
 Killed at any moment and begun again with the same home, it goes on.
+
+A vault that can't be written is read all the same, and nothing is acknowledged: the old core is
+not fenced. As soon as it can be written, everything begins again from the seal.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -37,9 +41,11 @@ from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.store.accounts import ACCOUNT, add_account
-from stillhere.store.core import Identity
+from stillhere.store.core import Core, Identity
+from stillhere.store.schema import clear_rows
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
+from stillhere.vault.epochs import read_epochs
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
 
@@ -68,6 +74,7 @@ class Recovery:
         self._announce = announce
         self.stages = [Stage(kind) for kind in stages]
         self.mirrored: list[Mirrored] = []
+        self._brought = False
 
     def begin(self) -> Working:
         """Steps 0 to 4: returns a core that may serve at once, knock by knock.
@@ -82,36 +89,78 @@ class Recovery:
             self.working.core.lock("recover")
             return self.working
         try:
-            self._take_over(checked, identity)
+            self._take_over(checked, core, identity)
         except BaseException:
             core.close()
             raise
         working = self.working = assemble(core, identity, checked.vault)
         self._replay_own()
         self._keys = KitKeys(checked)
-        self._knocks = Knocks(checked, self.anchor, self._keys, working.store)
-        working.store.gate.opener = self._knocks
+        self._open_to_knocks()
         sys.setswitchinterval(SWITCH_S)
         return working
 
-    def _take_over(self, checked: Checked, identity: Identity) -> None:
-        self._fenced = seal(checked, identity)
+    def _take_over(self, checked: Checked, core: Core, identity: Identity) -> None:
+        self._fenced = seal(checked, identity, partial(_start_over, core))
         self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
-        keys = identity.journal_keys
+        self._read_anchor(identity)
+
+    def _read_anchor(self, identity: Identity) -> None:
+        checked, keys = self._checked, identity.journal_keys
         try:
             self.anchor = read_anchor(checked.vault, keys, identity.epoch, ends=checked.ends)
         except BackendError as error:
             raise Unavailable(
                 error.what,
-                safe="the old core is sealed; everything acknowledged is in the vault",
+                safe="everything acknowledged is in the vault",
                 hint="start the same recovery again when the vault answers",
             ) from error
 
+    def _open_to_knocks(self) -> None:
+        store = self.working.store
+        self._knocks = Knocks(self._checked, self.anchor, self._keys, store)
+        store.gate.opener = self._knocks
+
     def run(self) -> None:
-        """Steps 5 to 8: blocking, beside the server. Announces mirrored, stage and whole."""
+        """Steps 5 to 8: blocking, beside the server. Announces mirrored, stage and whole.
+
+        Raises Unavailable while the old core can't be sealed; call it again then."""
         if not self.working.identity.recovering:
             self._announce_whole()
             return
+        if not self._fenced:
+            self._seal_late()
+        if not self._brought:
+            self._bring()
+        if not self._fenced:
+            raise Unavailable(
+                "the vault can't be written: the old core is NOT sealed, nothing can be changed",
+                safe="everybody's shelves are back as far as the vault can be read",
+                hint="make sure that the old core is off; this recovery seals it when it can,"
+                " or when it is started again",
+            )
+        self._finish()
+
+    def _seal_late(self) -> None:
+        """Seal what could not be sealed before, and begin again from there."""
+        checked, identity = self._checked, self.working.identity
+        checked.epochs[:] = read_epochs(checked.vault)
+        self._fenced = seal(checked, identity, self._forget)
+        if self._fenced:
+            self._announce("sealed", epoch=identity.epoch, old_core_fenced=True)
+        if self._knocks.over:
+            self._read_anchor(identity)
+            self._open_to_knocks()
+
+    def _forget(self) -> None:
+        def forget(sql: sqlite3.Connection) -> None:
+            self._knocks.over = True
+            clear_rows(sql)
+
+        self._brought = False
+        self.working.store.install(forget, durable=True).result()
+
+    def _bring(self) -> None:
         accounts = list_keys(self._checked.vault)
         untrusted = self._mirror()
         store = self.working.store
@@ -119,7 +168,7 @@ class Recovery:
             for stage in self.stages:
                 self._unpack(stage, accounts, untrusted)
         self._adopt_unfinished(accounts)
-        self._finish()
+        self._brought = True
 
     def _replay_own(self) -> None:
         """What this core acknowledged before it was interrupted, on the shelves it has."""
@@ -134,6 +183,7 @@ class Recovery:
     def _mirror(self) -> frozenset[tuple[bytes, str]]:
         folder = self._home / MIRROR_FOLDER
         kinds = [stage.kind for stage in self.stages]
+        self.mirrored.clear()
         untrusted = mirror(
             self._checked,
             self.anchor,
@@ -161,7 +211,7 @@ class Recovery:
         core = self.working.store.core
         known = self._with_shelf(stage.kind, accounts)
         stage.total = len(known)
-        stage.shelves = len(core.shelves_of(stage.kind))
+        stage.shelves, stage.records = len(core.shelves_of(stage.kind)), 0
         unpack(Bulk(self.anchor, self._keys, self.working.store, untrusted), stage, known)
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
@@ -204,12 +254,11 @@ class Recovery:
 
     def _finish(self) -> None:
         working = self.working
-        if self._fenced:  # else the same recovery is begun again when the vault can be written
-            identity = msgspec.structs.replace(working.identity, recovering=False)
-            working.store.install(
-                lambda sql: working.core.keep_identity(identity, sql), durable=True
-            ).result()
-            working.identity = identity
+        identity = msgspec.structs.replace(working.identity, recovering=False)
+        working.store.install(
+            lambda sql: working.core.keep_identity(identity, sql), durable=True
+        ).result()
+        working.identity = identity
         working.store.gate.opener = None
         sys.setswitchinterval(0.005)
         shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)
@@ -227,6 +276,17 @@ class Recovery:
             records=tally.records,
             accounts=len(working.store.accounts.list()),
         )
+
+
+def _start_over(core: Core) -> None:
+    """Take out what an attempt that could not seal has left in the home."""
+    connection = core.connect()
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        clear_rows(connection)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
 
 
 def _executing(pragma: str) -> Callable[[sqlite3.Connection], object]:

@@ -2,6 +2,7 @@
 
     make the home and write down who the new core will be
     take every slot that the old core could still write to
+    forget what was read while it could still write
     create the next epoch, which says exactly where each writer ended
 
 A crash between any two of these leaves a home that goes on here.
@@ -9,6 +10,7 @@ A crash between any two of these leaves a home that goes on here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,10 +76,12 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
     return core, identity
 
 
-def seal(checked: Checked, identity: Identity) -> bool:
+def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -> bool:
     """Fence the old core and begin the new epoch; False where the vault can't be written.
 
-    Raises Fenced when another recovery has taken the epoch."""
+    ``start_over`` is called between the two: what an attempt that could not seal has brought
+    into rows may be older than what the old core did until now. Raises Fenced when another
+    recovery has taken the epoch."""
     newest = checked.epochs[-1]
     if newest.number == identity.epoch and newest.core == identity.core:
         with suppress(BackendError):
@@ -94,6 +98,7 @@ def seal(checked: Checked, identity: Identity) -> bool:
         for writer in range(writers):
             last = _last_segment(vault, newest.number, writer, cut.get(writer, 0))
             ends[writer] = seal_journal(vault, kit, newest.number, writer, last)
+        start_over()
         public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
         epoch = make_epoch(
             kit,

@@ -19,7 +19,7 @@ from stillhere.server.announce import Announce
 from stillhere.server.patience import leave_in_time
 from stillhere.server.serve import limits_of, open_door, watch
 
-AGAIN_S = 10
+AGAIN_S = 5
 LEAVE_S = 2
 TIDY_S = 0.2
 
@@ -98,7 +98,8 @@ def leave() -> None:
 
 
 def _run(recovery: Recovery, announce: Announce) -> None:
-    """The bulk, begun again for as long as the vault is in the way."""
+    """The bulk, begun again for as long as the vault is in the way; each cause is told once."""
+    told = ""
     while True:
         try:
             return recovery.run()
@@ -106,7 +107,10 @@ def _run(recovery: Recovery, announce: Announce) -> None:
             recovery.working.store.gate.halt(error)
             raise
         except StillhereError as error:
-            announce.refuse(error)
+            failure = error
         except Exception as error:  # noqa: BLE001 (a helper that was killed, a full disk: told, and tried again)
-            announce.refuse(StillhereError(f"the bulk was interrupted: {error}"))
+            failure = StillhereError(f"the bulk was interrupted: {error}")
+        if failure.what != told:
+            announce.refuse(failure)
+        told = failure.what
         time.sleep(AGAIN_S)

@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 
 from stillhere.errors import Damaged, NotAVault
-from stillhere.vault.backends import Exists, Missing
+from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import (
     epoch_name,
@@ -152,7 +152,10 @@ def sealed_ends(epochs: Sequence[Epoch]) -> dict[int, dict[int, int]]:
 
 
 def register_writer(vault: Vault, signer: Signer, core: bytes) -> int | None:
-    """Take the next writer's slot of the signer's epoch; None when the epoch is sealed."""
+    """Take the next writer's slot of the signer's epoch; None when the epoch is sealed.
+
+    Raises BackendError, also while the epoch has not begun: what is written then is nobody's."""
+    _check_begun(vault, signer.epoch)
     for _ in range(MAX_RACES):
         slots = read_writers(vault, signer.epoch)
         if any(slot.seal for slot in slots):
@@ -164,6 +167,18 @@ def register_writer(vault: Vault, signer: Signer, core: bytes) -> int | None:
             continue
         return len(slots)
     raise Damaged("the writers' slots of the vault can't be taken")
+
+
+def _check_begun(vault: Vault, number: int) -> None:
+    for copy in (epoch_name(number), twin(epoch_name(number))):
+        with suppress(Missing):
+            vault.backend.size(copy)
+            return
+    raise BackendError(
+        f"epoch {number} of the vault has not begun: the core before it is not sealed",
+        safe="nothing was changed",
+        hint="can the vault be written? the recovery seals and begins when it can",
+    )
 
 
 def read_writers(vault: Vault, epoch: int) -> list[Slot]:
