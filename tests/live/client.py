@@ -68,6 +68,13 @@ class Client:
             self._connection.close()
             raise Lost(error, gone=True) from error
 
+    def begin(
+        self, method: str, path: str, body: bytes, **headers: str
+    ) -> http.client.HTTPConnection:
+        """Sends a request and does not wait: the connection will have the answer."""
+        self._connection.request(method, path, body or None, self._headers | headers)
+        return self._connection
+
     def close(self) -> None:
         self._connection.close()
 

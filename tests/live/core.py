@@ -163,8 +163,16 @@ class Core:
     def lose(self) -> None:
         """Deletes the home; the next life gets a new one."""
         shutil.rmtree(self.home, ignore_errors=True)
+        self.move()
+
+    def move(self) -> None:
+        """The next life gets a home of its own, and the old one stays."""
         self.lives += 1
         self.home = self.folder / f"home-{self.lives}"
+
+    def report(self, account: str) -> str:
+        """What `stillhere report` says to one account."""
+        return self._run("report", account, "--home", self.home)
 
     def verify(self) -> tuple[int, str]:
         """Exit code and words of `stillhere verify`."""

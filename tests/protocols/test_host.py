@@ -98,6 +98,24 @@ def test_a_door_that_closes_later_is_closed_at_once() -> None:
     talk_to(door, talk)
 
 
+def test_what_was_found_out_before_an_answer_is_sent_still_closes_the_door() -> None:
+    halted: list[Fenced] = []
+
+    async def look() -> None:
+        await asyncio.sleep(0.01)
+        halted.append(Fenced("another core took over"))
+
+    door = Doorway(Closed(retry_after=1, reason="starting"))
+    door.open(echo, lambda: halted[0] if halted else None, look)
+
+    async def talk(port: int) -> None:
+        answer = await ask(port, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    talk_to(door, talk)
+
+
 def test_a_head_without_end_is_refused() -> None:
     async def talk(port: int) -> None:
         huge = b"GET / HTTP/1.1\r\nx-pad: " + b"x" * (host.HEAD_BYTES + 1000)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import shutil
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,9 @@ from tests.rooms import Service, bodies, contents, make_service, put
 
 from stillhere.errors import BadInput, Fenced
 from stillhere.recovery.recovery import Recovery
+from stillhere.replication import fence as fences
 from stillhere.replication.compact import compact
-from stillhere.replication.fence import check_fence
+from stillhere.replication.fence import Fence, check_fence
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working
 from stillhere.store import NewAccount
@@ -177,6 +183,22 @@ def test_a_copy_of_the_core_that_writes_is_noticed_by_one_that_reads(
         assert set(bodies(working, anna)) == {"a.vcf"}
 
 
+def test_a_copy_that_writes_in_another_slot_is_noticed(service: Service, tmp_path: Path) -> None:
+    """A command beside the copy takes a slot that this core knows nothing of."""
+    with service.at_work() as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        shutil.copytree(service.home, tmp_path / "copy")
+        lock = tmp_path / "copy" / "writers" / "1-0.lock"
+        with lock.open() as in_use, service.at_work(tmp_path / "copy") as beside:
+            fcntl.flock(in_use, fcntl.LOCK_EX)
+            put(beside, anna, "b.vcf")
+            assert check_fence(beside)
+            assert "b.vcf" in bodies(beside, anna)
+        assert check_fence(working)
+        answers_nothing(working, anna)
+
+
 @pytest.mark.parametrize("how", ["blind", "unmounted"])
 def test_a_vault_that_is_away_fences_nobody(service: Service, how: str) -> None:
     with service.unsteady() as (working, vault):
@@ -205,3 +227,59 @@ def test_damage_among_the_writers_fences_nobody(service: Service, working: Worki
     assert check_fence(working)
     put(working, anna, "b.vcf")
     assert set(bodies(working, anna)) == {"a.vcf", "b.vcf"}
+
+
+@contextmanager
+def fenced(working: Working, every_s: float = 1000.0) -> Iterator[Fence]:
+    fence = Fence(working, every_s)
+    try:
+        yield fence
+    finally:
+        fence.close()
+
+
+async def wait_for(fence: Fence) -> None:
+    """What an answer does before it is sent."""
+    waiting = fence.hold()
+    if waiting is not None:
+        await waiting
+
+
+class TestACoreThatStoodStill:
+    """Its process was stopped, or its machine slept or was resumed from a snapshot."""
+
+    @pytest.mark.parametrize("clock", ["time", "clock_gettime"])
+    def test_it_looks_before_it_says_anything(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch, clock: str
+    ) -> None:
+        with service.unsteady() as (old, vault), fenced(old) as fence:
+            anna = old.store.accounts.create("anna")
+            assert fence.hold() is None
+            with service.recovered():
+                assert bodies(old, anna) == {}, "it has not looked since"
+                read = getattr(time, clock)
+                monkeypatch.setattr(time, clock, lambda *which: read(*which) + 5000)
+                slow = threading.Event()
+                vault.blind = lambda name: slow.wait(0.1)
+                asyncio.run(wait_for(fence))
+                answers_nothing(old, anna)
+
+    def test_a_vault_that_hangs_holds_nobody_up_for_long(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fences, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(fences, "SLACK_S", 0.1)
+        hanging = threading.Event()
+        with service.unsteady() as (working, vault), fenced(working, every_s=0.05) as fence:
+            anna = working.store.accounts.create("anna")
+            put(working, anna, "a.vcf")
+            vault.blind = lambda name: hanging.wait(60)
+            read = time.time
+            monkeypatch.setattr(time, "time", lambda: read() + 5000)
+            asyncio.run(wait_for(fence))
+            assert set(bodies(working, anna)) == {"a.vcf"}, "it answers what it knows"
+            for _ in range(100):
+                time.sleep(0.01)
+                assert fence.hold() is None, "and so it does from then on"
+            vault.steady()
+            hanging.set()

@@ -66,11 +66,16 @@ def test_it_answers_at_once_and_goes_on_when_it_is_whole(lost: Path) -> None:
         times = [event["at_s"] for event in recovery.seen]
         assert times == sorted(times)
         assert fetch(url, "/dav/addressbooks/ana/contacts/u8.vcf") == CARD % 8
+        serve = ("serve", "--home", lost / "new", "--listen", "127.0.0.1:0")
+        assert "another stillhere serve is at work" in fails(*serve)[1]
         assert recovery.stop() == 0
     command("verify", "--home", lost / "new")
     with running("serve", "--home", lost / "new", "--listen", "127.0.0.1:0") as server:
         url = server.wait_for("serving")["url"]
         assert fetch(url, "/dav/addressbooks/ana/contacts/u9.vcf") == CARD % 9
+        again = fails(*arguments(lost, "--serve", "--listen", "127.0.0.1:0"))
+        assert again[0] == 2
+        assert "another stillhere serve is at work" in again[1]
 
 
 def test_stopped_or_killed_it_goes_on_with_the_same_home(lost: Path) -> None:
@@ -126,11 +131,11 @@ def test_the_old_core_is_told_that_it_is_over(tmp_path: Path) -> None:
     with running("serve", "--home", home, "--listen", "127.0.0.1:0") as old:
         url = old.wait_for("serving")["url"]
         command(*arguments(tmp_path))
-        with running("serve", "--home", home, "--listen", "127.0.0.1:0") as again:
-            refusing = again.wait_for("refusing")["url"]
-            assert ask(refusing + "/dav/", "PROPFIND")[0] == 503
         until = time.monotonic() + 15
         while ask(url + "/dav/", "PROPFIND")[0] != 503:
             assert time.monotonic() < until
             time.sleep(0.1)
         assert fails("account", "add", "bo", "--device", "--home", home)[0] == 6
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as again:
+        refusing = again.wait_for("refusing")["url"]
+        assert ask(refusing + "/dav/", "PROPFIND")[0] == 503

@@ -39,6 +39,20 @@ def test_two_servers_cannot_have_one_address(home: Path) -> None:
             assert second.popen.wait(30) == 2
 
 
+def test_one_home_is_served_once_and_commands_work_beside_it(home: Path) -> None:
+    listen = ("--listen", "127.0.0.1:0")
+    with running("serve", "--home", home, *listen) as server:
+        url = server.wait_for("serving")["url"]
+        with running("serve", "--home", home, *listen) as second:
+            assert second.popen.wait(30) == 2
+        assert "another stillhere serve is at work" in second.said[0]
+        command("account", "add", "bo", "--device", "--home", home)
+        assert ask(url + "/dav/", "PROPFIND")[0] == 401
+        assert server.stop() == 0
+    with running("serve", "--home", home, *listen) as server:
+        server.wait_for("serving")
+
+
 def test_a_core_that_was_taken_over_answers_503_to_everything(home: Path, tmp_path: Path) -> None:
     with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
         url = server.wait_for("serving")["url"]

@@ -7,7 +7,7 @@ anything is looked up: a listing that is wrong makes phones delete what they hol
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +23,8 @@ _NOT_YET = "This server cannot answer yet. Keep what you have; nothing has to be
 
 Halted = Callable[[], StillhereError | None]
 """What keeps the core from answering anything; None when nothing does."""
+Hold = Callable[[], Awaitable[None] | None]
+"""What an answer has to wait for before it is sent; None for nothing."""
 _STARTING = Closed(retry_after=1, reason="starting")
 
 
@@ -35,10 +37,13 @@ class Doorway:
     def __init__(self, reason: StillhereError) -> None:
         self._app: ASGIApp | None = None
         self._halted: Halted = lambda: reason
+        self._hold: Hold = lambda: None
 
-    def open(self, app: ASGIApp, halted: Halted = lambda: None) -> None:
-        """From now on requests go to `app`, as long as nothing is `halted`."""
-        self._app, self._halted = app, halted
+    def open(self, app: ASGIApp, halted: Halted = lambda: None, hold: Hold = lambda: None) -> None:
+        """From now on requests go to `app`, as long as nothing is `halted`.
+
+        What is to be sent after `hold` is refused if the core has halted by then."""
+        self._app, self._halted, self._hold = app, halted, hold
 
     def close(self, reason: StillhereError) -> None:
         """From now on every request is answered 503, as `reason` asks for."""
@@ -50,9 +55,30 @@ class Doorway:
         if app is None or reason is not None:
             await _refuse(reason or _STARTING, send)
         elif _has_body(scope):
-            await _with_patience(app, scope, receive, send)
+            await _with_patience(app, scope, receive, self._held(send))
         else:
-            await app(scope, receive, send)
+            await app(scope, receive, self._held(send))
+
+    def _held(self, send: Send) -> Send:
+        """`send`, once it is sure that this core may say anything.
+
+        Asked at the end and not at the beginning: a process can stand still in between."""
+        refused = False
+
+        async def send_later(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                waiting = self._hold()
+                if waiting is not None:
+                    await waiting
+                reason = self._halted()
+                if reason is not None:
+                    refused = True
+                    await _refuse(reason, send)
+            if not refused:
+                await send(message)
+
+        return send_later
 
 
 def retry_after(reason: StillhereError) -> int:

@@ -232,10 +232,10 @@ class VaultJournal:
         replay(connection, [source], self._core.data_keys.get)
         return number, digest_of(data)
 
-    def began(self, number: int) -> bool:
-        """Whether this core's last begun segment is this one of this writer."""
+    def began(self, writer: int, number: int) -> bool:
+        """Whether this is the segment that a process of this core has begun last."""
         content = os.pread(self._intent, _INTENT.size, 0)
-        return content == _INTENT.pack(self._identity.epoch, self.writer or 0, number)
+        return content == _INTENT.pack(self._identity.epoch, writer, number)
 
     def close(self) -> None:
         """Give the writer's slot back for the next process of this core."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from stillhere.errors import StillhereError
 from stillhere.replication.compact import compact
-from stillhere.replication.fence import check_fence
+from stillhere.replication.fence import Fence
 from stillhere.replication.start import Working
 
 
 @dataclass(frozen=True)
 class Limits:
     """When to roll up (segments), when to compact (bytes of tail, roll-ups, seconds since the
-    last), and how often to look at the fence (seconds)."""
+    last), and how often to look at that and at the fence (seconds)."""
 
     roll_segments: int = 256
     tail_bytes: int = 32 << 20
@@ -25,8 +25,9 @@ class Limits:
 
 
 class Tender:
-    """A thread that keeps the bounds of one core's journal. ``trouble`` is its last failure,
-    None when the last round did what it should."""
+    """A thread that keeps the bounds of one core's journal, beside the ``fence``.
+
+    ``trouble`` is its last failure, None when the last round did what it should."""
 
     def __init__(self, working: Working, limits: Limits, *, compacting: bool = True) -> None:
         self._working = working
@@ -36,6 +37,7 @@ class Tender:
         self._rolls = 0
         self._compacted = time.monotonic()
         self.compacting = compacting
+        self.fence = Fence(working, limits.fence_every_s)
         self.trouble: StillhereError | None = None
         working.journal.wake = self._wake.set
         self._thread = threading.Thread(target=self._run, name="tender", daemon=True)
@@ -43,6 +45,7 @@ class Tender:
 
     def close(self) -> None:
         """Stop after the round at hand."""
+        self.fence.close()
         self._stopping = True
         self._wake.set()
         self._thread.join()
@@ -57,13 +60,12 @@ class Tender:
     def _tend(self) -> StillhereError | None:
         """One round; whatever fails is told, and tried again in the next."""
         try:
-            check_fence(self._working)
             self._rolls += self._working.roll(self._limits.roll_segments)
             if self.compacting and self._compaction_is_due():
                 self._compact()
         except StillhereError as error:
             return error
-        except Exception as error:  # noqa: BLE001 (the fence is looked at again, come what may)
+        except Exception as error:  # noqa: BLE001 (the next round comes, come what may)
             return StillhereError(f"the vault could not be tended: {error}")
         return None
 

@@ -46,7 +46,7 @@ def serve_beside(
         tender.compacting = True
 
     async def beside() -> None:
-        open_door(door, working, settings)
+        open_door(door, working, tender, settings)
         announce("serving", url=host.url_of(listener))
         try:
             await asyncio.gather(in_thread(bring_back), watch(working, tender, announce))

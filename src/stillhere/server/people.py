@@ -16,7 +16,8 @@ from stillhere.status.person import (
     PersonReport,
     ShelfAccount,
 )
-from stillhere.store import Core, Op, State, Store
+from stillhere.status.words import count
+from stillhere.store import LOST_TAIL, Core, Op, State, Store, epoch_of, seq_of
 from stillhere.store.accounts import find_folded, fold_name
 
 _HELD = (
@@ -24,9 +25,11 @@ _HELD = (
     " WHERE s.account = ? AND s.kind = ? AND r.state = 2"
 )
 _NOTES = (
-    "SELECT n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+    "SELECT n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
     " WHERE s.account = ? AND s.kind = ? AND n.op = ? AND n.seq > ? ORDER BY n.seq"
 )
+
+Note = dict[str, str | int]
 
 
 def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
@@ -91,17 +94,29 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
         problems=said.problems,
         missing=missing,
         healed=len(said.held) - len(missing),
-        since=sorted({_words(msgspec.msgpack.decode(body)) for (body,) in notes}),
+        since=_learned([(device, msgspec.msgpack.decode(body)) for device, body in notes]),
     )
 
 
-def _words(note: dict[str, str | int]) -> str:
-    if note.get("what") == "lost-tail token":
-        return (
-            f"a device knows of changes to {note.get('collection', '?')} that were not in the"
-            " vault: what only it has comes back with its next edits"
+def _learned(notes: list[tuple[str, Note]]) -> list[str]:
+    """What the notes of a shelf say, each thing once; tokens beyond the end are counted."""
+    lost = [(device, note) for device, note in notes if note.get("what") == LOST_TAIL]
+    told = {str(note.get("what", "?")) for _, note in notes} - {LOST_TAIL}
+    for book in {str(note["collection"]) for _, note in lost}:
+        found = [(device, note) for device, note in lost if note["collection"] == book]
+        devices = count(len({device for device, _ in found}), "device knows", "devices know")
+        changes = max(_beyond(int(note["token"]), int(note["end"])) for _, note in found)
+        were = "was" if changes == 1 else "were"
+        told.add(
+            f"{devices} of {count(changes, 'change')} to {book} that {were} not in the vault:"
+            " what only a device has comes back with its next edits"
         )
-    return str(note.get("what", "?"))
+    return sorted(told)
+
+
+def _beyond(token: int, end: int) -> int:
+    """How many changes of its epoch a token has seen after the recovered end."""
+    return token - max(end, seq_of(epoch_of(token), 0))
 
 
 def count_records(store: Store, account: bytes, kind: str) -> int:

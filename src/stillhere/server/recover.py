@@ -55,6 +55,7 @@ def recover_serving(
             working = recovery.begin()
         from stillhere.server.bulk import serve_beside
 
+        working.core.lock("serve")
         with ticking(recovery, tick):
             serve_beside(recovery, working, listener, settle(home, vault, listen), announce)
 

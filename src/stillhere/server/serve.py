@@ -1,5 +1,6 @@
 """A core that answers phones: it listens first, opens when it is proven, and watches its fence.
 
+see that nobody else serves this home
 bind the socket, so that callers wait instead of being refused
 open the core; while its vault cannot be read, or hangs, answer 503 and try again
 open the door
@@ -18,6 +19,7 @@ from stillhere.replication.start import Working, open_core
 from stillhere.replication.tend import Limits, Tender
 from stillhere.server.announce import Announce
 from stillhere.server.patience import leave_in_time, wait_telling
+from stillhere.store import lock_home
 
 RETRY_S = 5
 LOOK_S = 0.5
@@ -30,6 +32,11 @@ def serve(home: Path, listen: str | None, announce: Announce) -> None:
     everything. Raises NotFound, BadInput and Damaged, which nobody can wait out.
     """
     settings = config.load(home)
+    with lock_home(home, "serve"):
+        _serve(home, settings, listen, announce)
+
+
+def _serve(home: Path, settings: config.Settings, listen: str | None, announce: Announce) -> None:
     listener = host.bind(*config.split_listen(listen or settings.listen))
     url = host.url_of(listener)
     door = Doorway(Closed(retry_after=1, reason="starting"))
@@ -40,9 +47,9 @@ def serve(home: Path, listen: str | None, announce: Announce) -> None:
         nonlocal working, tender
         try:
             working = await _open(home, settings, door, announce, url)
-            open_door(door, working, settings)
-            announce("serving", url=url)
             tender = Tender(working, limits_of(settings))
+            open_door(door, working, tender, settings)
+            announce("serving", url=url)
             await watch(working, tender, announce)
         except asyncio.CancelledError:
             leave_in_time(announce)
@@ -57,12 +64,12 @@ def serve(home: Path, listen: str | None, announce: Announce) -> None:
             working.close()
 
 
-def open_door(door: Doorway, working: Working, settings: config.Settings) -> None:
+def open_door(door: Doorway, working: Working, tender: Tender, settings: config.Settings) -> None:
     """Lets requests in to everything this core serves."""
     store = working.store
     store.be_patient(settings.write_within_s)
     app = dav.app(store, max_card_bytes=settings.max_card_bytes)
-    door.open(app, lambda: store.gate.halted)
+    door.open(app, lambda: store.gate.halted, tender.fence.hold)
 
 
 def limits_of(settings: config.Settings) -> Limits:

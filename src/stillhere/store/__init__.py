@@ -8,12 +8,13 @@ from stillhere.store.accounts import (
     DevicePassword,
     NewAccount,
 )
-from stillhere.store.core import Core, Identity
+from stillhere.store.core import Core, Identity, lock_home
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.gate import Gate, Opener
 from stillhere.store.journal import Journal, Receipt
 from stillhere.store.logins import BadLogin, Login, Logins, Throttled
 from stillhere.store.records import (
+    LOST_TAIL,
     Change,
     Collection,
     Delta,
@@ -30,6 +31,7 @@ from stillhere.store.tokens import BadToken, Tokens
 
 __all__ = [
     "ACCOUNT",
+    "LOST_TAIL",
     "AccountRow",
     "Accounts",
     "BadLogin",
@@ -58,5 +60,6 @@ __all__ = [
     "Throttled",
     "Tokens",
     "epoch_of",
+    "lock_home",
     "seq_of",
 ]

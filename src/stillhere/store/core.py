@@ -72,16 +72,7 @@ class Core:
         """Be the only process that does this work in this home, until the core is closed.
 
         Raises BadInput when another does it."""
-        lock = open(self.home / f"{work}.lock", "a+b")  # noqa: SIM115 (kept open)
-        self._locks.append(lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BadInput(
-                f"another process is at work in {self.home} ({work})",
-                safe="nothing was changed",
-                hint="leave it running, or end it and start this command again",
-            ) from None
+        self._locks.append(lock_home(self.home, work))
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, for a thread that writes."""
@@ -151,6 +142,23 @@ class Core:
         self._opened.clear()
         for lock in self._locks:
             lock.close()
+
+
+def lock_home(home: Path, work: str) -> IO[bytes]:
+    """Be the only process that does this work in a home, until what is returned is closed.
+
+    Raises BadInput when another does it."""
+    lock = open(home / f"{work}.lock", "a+b")  # noqa: SIM115 (kept open)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise BadInput(
+            f"another stillhere {work} is at work in {home}",
+            safe="nothing was changed",
+            hint="leave it running, or end it and start this command again",
+        ) from None
+    return lock
 
 
 def is_unfinished(home: Path) -> bool:

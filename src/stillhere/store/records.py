@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 EPOCH_SHIFT = 40
+LOST_TAIL = "lost-tail token"
+"""What a note is about that keeps a token beyond the recovered end: evidence of a lost tail."""
 
 
 def seq_of(epoch: int, counter: int) -> int:

@@ -26,7 +26,7 @@ from stillhere.protocols.dav.handlers.answer import (
 from stillhere.protocols.dav.handlers.cards import card_writer
 from stillhere.protocols.dav.handlers.properties import Subject
 from stillhere.protocols.dav.handlers.request import KIND, Request
-from stillhere.store import BadToken, Collection, Record, Shelf, State, epoch_of
+from stillhere.store import LOST_TAIL, BadToken, Collection, Record, Shelf, State, epoch_of
 
 FEW = 100
 """Changes that are answered at once; more are answered in a thread."""
@@ -68,7 +68,7 @@ async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
         return found
     if found is not None:
         detail: dict[str, str | int] = {"collection": book, "token": since, "end": found.end}
-        await request.write(lambda shelf: shelf.note("lost-tail token", detail))
+        await request.write(lambda shelf: shelf.note(LOST_TAIL, detail))
         since = found.end
     return await request.read_long(lambda shelf: _delta(request, shelf, asked, since))
 
