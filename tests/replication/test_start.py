@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from tests.replication.killed import kill_at
-from tests.rooms import Service, bodies, content, delete, put
+from tests.rooms import Service, bodies, content, contents, delete, put
 
 from stillhere.errors import Damaged, Fenced, NotAVault, StillhereError, Surplus, Unavailable
 from stillhere.replication.compact import compact
 from stillhere.replication.found import found
 from stillhere.replication.start import open_core
 from stillhere.replication.verify import verify
+from stillhere.store import State
 
 
 @pytest.fixture
@@ -120,19 +121,82 @@ def test_changes_of_two_copies_of_one_core_are_not_mixed(
         assert set(bodies(working, anna)) == {"a.vcf", "b.vcf", "d.vcf"}
 
 
-@pytest.mark.parametrize("lost", ["the last segment", "one between", "the journal"])
-def test_a_vault_older_than_the_core_is_refused(service: Service, anna: bytes, lost: str) -> None:
+class TestAVaultThatIsBehindItsCore:
+    """The core is the witness: it says what is lost, serves nothing, and can write it anew."""
+
+    @pytest.fixture(params=["the last segment", "one between", "the journal", "a day"])
+    def behind(self, request: pytest.FixtureRequest, service: Service, anna: bytes) -> Service:
+        shutil.copytree(service.place, service.folder / "yesterday")
+        with service.at_work() as working:
+            for number in range(3):
+                put(working, anna, f"{number}.vcf")
+            if request.param == "a day":
+                ben = working.store.accounts.create("ben")
+                put(working, ben, "b.vcf")
+                compact(working)
+                delete(working, anna, "a.vcf")
+        segments = service.objects("journal/")
+        if request.param == "the journal":
+            shutil.rmtree(service.place / "journal")
+        elif request.param == "a day":
+            shutil.rmtree(service.place)
+            (service.folder / "yesterday").rename(service.place)
+        else:
+            last = request.param == "the last segment"
+            (service.place / segments[-1 if last else -2]).unlink()
+        return service
+
+    def test_is_refused(self, behind: Service) -> None:
+        error = refused(behind)
+        assert isinstance(error, Damaged)
+        assert "the core in this home is whole" in error.safe
+        assert "verify --mend" in error.hint
+
+    def test_is_mended_when_there_is_no_other_copy(self, behind: Service, anna: bytes) -> None:
+        core = open_core(behind.home, behind.place, mend=True)
+        now = contents(core)
+        assert not verify(core).proven
+        compact(core)
+        assert verify(core).proven
+        core.close()
+        with behind.at_work() as working:
+            assert contents(working) == now
+            put(working, anna, "later.vcf")
+        with behind.recovered() as working:
+            assert bodies(working, anna).keys() == {"later.vcf"} | {
+                row[1] for row in now[anna, "contacts"].rows if row[0] and row[3] == State.PRESENT
+            }
+            assert {a for a, _ in contents(working)} == {a for a, _ in now}
+
+
+def test_what_the_core_lacks_too_is_not_mended(
+    service: Service, anna: bytes, tmp_path: Path
+) -> None:
+    shutil.copytree(service.home, tmp_path / "older")
     with service.at_work() as working:
         for number in range(3):
             put(working, anna, f"{number}.vcf")
-    segments = service.objects("journal/")
-    if lost == "the journal":
-        shutil.rmtree(service.place / "journal")
-    else:
-        (service.place / segments[-1 if lost == "the last segment" else -2]).unlink()
-    error = refused(service)
-    assert isinstance(error, Damaged)
-    assert "the core in this home is whole" in error.safe
+    (service.place / service.objects("journal/")[-2]).unlink()
+    with pytest.raises(Damaged):
+        open_core(tmp_path / "older", service.place, mend=True)
+
+
+def test_a_vault_that_was_put_back_under_a_core_at_work_is_found_and_mended(
+    service: Service, anna: bytes
+) -> None:
+    shutil.copytree(service.place, service.folder / "yesterday")
+    with service.at_work() as working:
+        for number in range(3):
+            put(working, anna, f"{number}.vcf")
+        shutil.rmtree(service.place)
+        (service.folder / "yesterday").rename(service.place)
+        assert not verify(working).proven
+        compact(working)
+        assert verify(working).proven
+        put(working, anna, "later.vcf")
+        there = bodies(working, anna)
+    with service.recovered() as working:
+        assert bodies(working, anna) == there
 
 
 def test_a_vault_of_another_epoch_s_past_is_refused(

@@ -1,7 +1,9 @@
 """`stillhere verify`"""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from stillhere.cli.options import Home, Json
 from stillhere.cli.output import answer
@@ -14,15 +16,25 @@ SHOWN = 20
 """Problems of one shelf that a person is shown."""
 
 
-def run(home: Home = None, as_json: Json = False) -> None:
+def run(
+    home: Home = None,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Write what the vault has lost from the core, anew.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Prove the whole vault and compare it with the core."""
     from stillhere.cli.progress import progress
+    from stillhere.replication.compact import compact
     from stillhere.replication.verify import verify
     from stillhere.server.core import opened
     from stillhere.server.rates import measure
 
-    with opened(home) as core, progress("shelves", as_json=as_json) as tick:
+    with opened(home, mend=mend) as core, progress("shelves", as_json=as_json) as tick:
         found = verify(core.working, tick=tick)
+        if mend and not found.proven:
+            compact(core.working)
+            found = verify(core.working, tick=tick)
         measure(core.working)
         names = {row.account: row.name for row in core.store.accounts.list()}
     answer(_told(found, names), _lines(found, names), as_json=as_json)
@@ -33,7 +45,7 @@ def run(home: Home = None, as_json: Json = False) -> None:
         raise Damaged(
             f"{wanting} of {found.shelves:,} not proven",
             safe="every other shelf is proven, and the same in vault and core",
-            hint="stillhere compact writes what the core still has into the vault anew",
+            hint="stillhere verify --mend writes what the core still has into the vault anew",
         )
 
 

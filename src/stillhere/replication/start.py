@@ -66,15 +66,14 @@ class Working:
 
     def committed(self, writer: int) -> int:
         """The last segment of a writer that is in the core, whichever process brought it in."""
-        row = (
-            self.core.reader()
-            .execute(
-                "SELECT segment FROM writers WHERE epoch = ? AND writer = ?",
-                (self.identity.epoch, writer),
-            )
-            .fetchone()
+        return self.positions().get(writer, 0)
+
+    def positions(self) -> dict[int, int]:
+        """The last segment of every writer of this core that is in it."""
+        rows = self.core.reader().execute(
+            "SELECT writer, segment FROM writers WHERE epoch = ?", (self.identity.epoch,)
         )
-        return row[0] if row is not None else 0
+        return dict(rows.fetchall())
 
     def roll(self, least: int) -> bool:
         """Roll up this writer's segments where at least ``least`` lie alone.
@@ -99,8 +98,11 @@ class Working:
         return journal.rolled > before
 
 
-def open_core(home: Path, place: Path | None = None) -> Working:
+def open_core(home: Path, place: Path | None = None, *, mend: bool = False) -> Working:
     """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved.
+
+    With ``mend``, the vault may lack segments that the core has: a compaction writes anew what
+    was in them.
 
     Raises NotFound, Fenced, Surplus, Damaged, or Unavailable when the vault can't be read."""
     core = Core(home)
@@ -115,7 +117,7 @@ def open_core(home: Path, place: Path | None = None) -> Working:
                 hint="start the same stillhere recover again: it goes on where it was",
             )
         vault = open_vault(Directory(place or Path(identity.vault_place)), identity.root_public)
-        prove_start(core, identity, vault)
+        prove_start(core, identity, vault, mend=mend)
         return assemble(core, identity, vault)
     except BackendError as error:
         core.close()
@@ -130,10 +132,12 @@ def open_core(home: Path, place: Path | None = None) -> Working:
 
 
 def anchor_of(working: Working) -> Anchor:
-    """What the vault holds now, with the sealed ends of past epochs, by the core's own keys.
+    """What the vault holds now and must hold, by the core's own keys: up to the sealed ends of
+    past epochs, and of this one as far as the core has come.
 
     Raises Damaged, BackendError."""
     ends = sealed_ends(read_epochs(working.vault))
+    ends[working.identity.epoch] = working.positions()
     identity = working.identity
     return read_anchor(working.vault, identity.journal_keys, identity.epoch, ends=ends)
 
@@ -151,7 +155,7 @@ def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
     return Working(core, identity, vault, signer, wrapper, journal, store)
 
 
-def prove_start(core: Core, identity: Identity, vault: Vault) -> None:
+def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = False) -> None:
     """Prove that the core and the vault agree, replaying what only the vault has."""
     newest = read_epochs(vault)[-1]
     if newest.number > identity.epoch:
@@ -165,7 +169,7 @@ def prove_start(core: Core, identity: Identity, vault: Vault) -> None:
     for attempt in range(COMPACTIONS):
         root = read_root(vault)
         try:
-            _replay_surplus(core, identity, vault, root)
+            _replay_surplus(core, identity, vault, root, mend)
         except (Surplus, Damaged, Missing):
             # a compaction in another process of this core may have moved the ground
             if attempt + 1 == COMPACTIONS or read_root(vault).number == root.number:
@@ -174,7 +178,7 @@ def prove_start(core: Core, identity: Identity, vault: Vault) -> None:
             return
 
 
-def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root) -> None:
+def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, mend: bool) -> None:
     writers = own_writers(vault, identity)
     cut = root.cut.get(identity.epoch, {})
     connection = core.connect()
@@ -189,7 +193,8 @@ def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root) ->
             known = rows.get(writer, 0)
             _check_position(writer, known, cut.get(writer, 0))
             listing = list_journal(vault, identity.epoch, writer, cut.get(writer, 0))
-            if listing.last < known or listing.gaps:
+            lost = listing.last < known or listing.gaps
+            if lost and not (mend and all(last <= known for _, last in listing.gaps)):
                 raise _vault_lost(writer, listing, known)
             surplus += _read_surplus(vault, identity, writer, known, listing)
         if surplus:
@@ -244,5 +249,6 @@ def _vault_lost(writer: int, listing: Listing, known: int) -> Damaged:
     return Damaged(
         what,
         safe="the core in this home is whole; nothing was changed",
-        hint="bring the vault's newest copy back; until then nothing is served",
+        hint="bring the vault's newest copy back; until then nothing is served.\n"
+        "If there is none, stillhere verify --mend writes what is lost from this core",
     )

@@ -25,15 +25,16 @@ class Opened:
 
 
 @contextmanager
-def opened(option: Path | None) -> Iterator[Opened]:
+def opened(option: Path | None, *, mend: bool = False) -> Iterator[Opened]:
     """The core at `--home` or STILLHERE_HOME, closed at the end.
 
-    A command that writes is one more writer of the core; it may run beside the server. Raises
-    BadInput, NotFound, Fenced, Surplus, Damaged, and Unavailable when the vault cannot be read.
+    A command that writes is one more writer of the core; it may run beside the server. With
+    `mend` the vault may lack what the core has. Raises BadInput, NotFound, Fenced, Surplus,
+    Damaged, and Unavailable when the vault cannot be read.
     """
     home = find_home(option)
     settings = load(home)
-    working = open_core(home, Path(settings.vault))
+    working = open_core(home, Path(settings.vault), mend=mend)
     try:
         yield Opened(home, settings, working)
     finally:
