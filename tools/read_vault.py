@@ -60,7 +60,8 @@ def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519Pri
     return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
 
 
-def read_rows(names: list, digests: bytes) -> list[Item]:
+def read_rows(packed: bytes, digests: bytes) -> list[Item]:
+    names = msgpack.decode(decompress(packed))
     suffix, hrefs, seqs, states, uids = names[1:6]
     books, *about = ([v for v, n in names[c] for _ in range(n)] for c in (0, 6, 7))
     hrefs = [href or uid + (suffix or "") for href, uid in zip(hrefs, uids, strict=True)]
@@ -70,7 +71,7 @@ def read_rows(names: list, digests: bytes) -> list[Item]:
 
 
 def read_bodies(first: int, count: int, names: bytes, rest: bytes, piece: bytes) -> dict[int, Item]:
-    rows = read_rows(msgpack.decode(decompress(names)), bytes(32 * count))
+    rows = read_rows(names, bytes(32 * count))
     found, others = zip(*msgpack.decode(decompress(piece)), strict=True), iter(range(len(rest)))
     for at, row in enumerate(rows):
         if row.state == PRESENT:
@@ -228,8 +229,9 @@ class Shelf:
         items = [beside[number] for number in range(count)] if len(beside) == count else []
         with suppress(*BROKEN):
             plain = self._open_chunk(packs, place, ROSTER)
-            if sha256(plain).digest() == digest:
-                rows = enumerate(read_rows(*msgpack.decode(plain)))
+            names, digests = msgpack.decode(plain)
+            if sha256(decompress(names) + digests).digest() == digest:
+                rows = enumerate(read_rows(names, digests))
                 items = [row._replace(body=beside.get(n, row).body) for n, row in rows]
         if len(items) != count:
             raise ValueError(f"the roster up to position {self.last} and its other half are lost")
@@ -242,8 +244,7 @@ class Shelf:
             head, nonce, data = pack.read(66), pack.read(12), pack.read(span[2] - 78)
         if head[:4] != b"CHNK" or head[5] != role or head[10:38] != self.owner:
             raise ValueError("a chunk is broken, or another one than its manifest says")
-        data = AESGCM(self.key).decrypt(nonce, data, b"STHPACK1" + head[4:58])
-        return data if role == BODIES else decompress(data)
+        return AESGCM(self.key).decrypt(nonce, data, b"STHPACK1" + head[4:58])
 
     def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
         about = b"STHJRNL1" + struct.pack(">III", source.epoch, source.writer, row.segment)

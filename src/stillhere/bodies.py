@@ -58,18 +58,31 @@ def pack_bodies(bodies: Sequence[bytes], uids: Sequence[str]) -> bytes:
             marked[number] = 1
             packed[number] = body.replace(name, _NUL)
     plain = _encode(Piece(bytes(marked), packed))
-    return zstandard.ZstdCompressor(level=LEVEL).compress(plain)
+    return compress(plain)
 
 
 def open_piece(packed: bytes) -> Piece:
     """What ``pack_bodies`` made. Raises Damaged."""
     try:
-        piece = _decode(_decompressor().decompress(packed, max_output_size=MAX_PIECE))
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        piece = _decode(decompress(packed))
+    except msgspec.DecodeError as error:
         raise Damaged(f"a piece of bodies does not open: {error}") from None
     if len(piece.marked) != len(piece.bodies):
         raise Damaged("a piece of bodies has columns of unequal length")
     return piece
+
+
+def compress(plain: bytes) -> bytes:
+    """One zstd frame."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress(plain)
+
+
+def decompress(packed: bytes) -> bytes:
+    """What was compressed. Raises Damaged."""
+    try:
+        return _decompressor().decompress(packed, max_output_size=MAX_PIECE)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"a compressed piece does not open: {error}") from None
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:

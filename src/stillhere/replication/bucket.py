@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -177,7 +176,7 @@ def _write_level(
     every = image.items
     items = [every[number] for number in rows]
     columns = roster_of(items)
-    roster = build_roster(columns)
+    roster, digest = build_roster(columns)
     first = min((item.seq for item in items), default=image.last)
     whose = (packs.epoch, image.account, (first, image.last))
     chunks = build_bodies(columns, [image.bodies[number] for number in rows])
@@ -185,7 +184,7 @@ def _write_level(
         image.last,
         image.chain,
         len(items),
-        hashlib.sha256(roster).digest(),
+        digest,
         numbering.span(packs.rosters.add(data_key, Role.ROSTER, *whose, 0, roster)),
         [
             numbering.span(packs.bodies.add(data_key, Role.BODIES, *whose, number, chunk))

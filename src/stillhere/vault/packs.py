@@ -34,7 +34,7 @@ _FOOTER = struct.Struct(">QI32s8s")
 
 
 class Role(IntEnum):
-    """What a chunk holds. Bodies come compressed, and are sealed as they are."""
+    """What a chunk holds. Rosters and bodies come compressed, and are sealed as they are."""
 
     ROSTER = 1
     BODIES = 2
@@ -87,10 +87,10 @@ class PackWriter:
         """Seal a chunk into the pack; its place holds once ``close`` has returned."""
         kind = pad_kind(self._kind)
         label = _label(role, epoch, account, kind, *span, number)
-        if role == Role.BODIES:
-            sealed = encrypt(data_key, plain, label)
-        else:
+        if role == Role.HISTORY:
             sealed = seal(data_key, plain, label, LEDGER_LEVEL)
+        else:
+            sealed = encrypt(data_key, plain, label)
         header = _pack_header(
             ChunkHeader(role, epoch, account, kind, span[0], span[1], number, len(sealed))
         )
@@ -149,7 +149,7 @@ def open_chunk(
         raise Damaged("a chunk's header is broken")
     if (header.role, header.account, header.kind) != (role, account, pad_kind(kind)):
         raise Damaged("a chunk is another one than its manifest says")
-    read = decrypt if role == Role.BODIES else unseal
+    read = unseal if role == Role.HISTORY else decrypt
     return read(data_key, chunk[HEADER_BYTES:], _label(*header[:7]))
 
 

@@ -14,9 +14,8 @@ from itertools import chain, groupby, repeat, starmap
 from typing import NamedTuple
 
 import msgspec
-import zstandard
 
-from stillhere.bodies import LEVEL, MAX_PIECE, open_piece, pack_bodies
+from stillhere.bodies import compress, decompress, open_piece, pack_bodies
 from stillhere.errors import Damaged
 
 PRESENT, DELETED, HELD = 0, 1, 2
@@ -115,8 +114,10 @@ class _Names(msgspec.Struct, array_like=True):
     modified: list[int]
 
 
-class _Sheet(msgspec.Struct, array_like=True):
-    names: _Names
+class _Sheet(msgspec.Struct, frozen=True, array_like=True):
+    """A roster as it is sealed: names compressed, and digests, which nothing makes smaller."""
+
+    names: bytes
     digests: bytes
 
 
@@ -163,20 +164,23 @@ def roster_of(items: Sequence[Item]) -> Roster:
     )
 
 
-def build_roster(roster: Roster) -> bytes:
-    """A roster's bytes before sealing; their SHA-256 is the roster's digest."""
-    return _encode(_Sheet(_write_names(roster), roster.digests))
+def build_roster(roster: Roster) -> tuple[bytes, bytes]:
+    """A roster's bytes before sealing, and its digest: SHA-256 of names and digests."""
+    names = _encode(_write_names(roster))
+    sheet = _encode(_Sheet(compress(names), roster.digests))
+    return sheet, hashlib.sha256(names + roster.digests).digest()
 
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
     """A roster, if it is the one of this digest. Raises Damaged."""
-    if hashlib.sha256(plain).digest() != digest:
-        raise Damaged("a roster does not match the digest in its shelf's head")
     try:
         sheet = _decode_sheet(plain)
     except msgspec.DecodeError as error:
         raise Damaged(f"a roster does not decode: {error}") from None
-    return _read_names(sheet.names, sheet.digests)
+    names = decompress(sheet.names)
+    if hashlib.sha256(names + sheet.digests).digest() != digest:
+        raise Damaged("a roster does not match the digest in its shelf's head")
+    return _read_names(names, sheet.digests)
 
 
 def build_bodies(roster: Roster, bodies: Sequence[bytes | None]) -> Iterator[bytes]:
@@ -209,20 +213,14 @@ def rebuild_roster(chunks: Sequence[BodyChunk], digest: bytes) -> Roster:
         part = _rows_of(chunk)
         for name in part.__struct_fields__:
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
-    if hashlib.sha256(build_roster(whole)).digest() != digest:
+    if build_roster(whole)[1] != digest:
         raise Damaged("the names beside the bodies are not all that its head counts")
     return whole
 
 
 def _rows_of(chunk: BodyChunk) -> Roster:
     """The rows that a chunk's names tell, with digests of the bodies themselves."""
-    try:
-        names = _decode_names(
-            zstandard.ZstdDecompressor().decompress(chunk.names, max_output_size=MAX_PIECE)
-        )
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise Damaged(f"the names beside the bodies do not decode: {error}") from None
-    roster = _read_names(names, bytes(32 * len(names.hrefs)))
+    roster = _read_names(decompress(chunk.names), bytes(32 * chunk.count))
     present = [state == PRESENT for state in roster.states]
     uids = [uid for uid, there in zip(roster.uids, present, strict=True) if there]
     piece = open_piece(chunk.piece)
@@ -248,7 +246,7 @@ def _build_chunk(roster: Roster, bodies: Sequence[bytes | None], start: int, sto
             uids.append(uid)
         else:
             digests.append(digest)
-    names = zstandard.ZstdCompressor(level=LEVEL).compress(_encode(_write_names(part)))
+    names = compress(_encode(_write_names(part)))
     chunk = BodyChunk(start, len(part), names, b"".join(digests), pack_bodies(packed, uids))
     return _encode(chunk)
 
@@ -281,8 +279,12 @@ def _common_suffix(roster: Roster) -> str | None:
     return next((h.removeprefix(uid) for h, uid in pairs if uid and h.startswith(uid)), None)
 
 
-def _read_names(names: _Names, digests: bytes) -> Roster:
-    """Raises Damaged where the columns differ in length."""
+def _read_names(plain: bytes, digests: bytes) -> Roster:
+    """Raises Damaged where it does not decode, or the columns differ in length."""
+    try:
+        names = _decode_names(plain)
+    except msgspec.DecodeError as error:
+        raise Damaged(f"a roster's names do not decode: {error}") from None
     count = len(names.hrefs)
     runs = (names.collections, names.components, names.media_types)
     lengths = {len(c) for c in (names.seqs, names.states, names.uids, names.sizes, names.modified)}
