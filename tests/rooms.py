@@ -116,7 +116,8 @@ class Unsteady(Directory):
     """A directory whose storage fails for the names that a test chooses.
 
     `refuse` fails before anything happened, `forget` after the object was made, `blind` on
-    reading. `listed` is told of every folder that was listed, before whoever listed it goes on.
+    reading, `cling` on deleting. `listed` is told of every folder that was listed, before whoever
+    listed it goes on.
     """
 
     def __init__(self, root: Path) -> None:
@@ -124,6 +125,7 @@ class Unsteady(Directory):
         self.refuse: Callable[[str], bool] = _never
         self.forget: Callable[[str], bool] = _never
         self.blind: Callable[[str], bool] = _never
+        self.cling: Callable[[str], bool] = _never
         self.listed: Callable[[str], object] = _never
 
     def create(self, name: str, data: bytes) -> None:
@@ -148,6 +150,11 @@ class Unsteady(Directory):
             raise BackendError(f"no answer about {name}")
         return super().read_range(name, offset, length)
 
+    def delete(self, name: str, *, durable: bool = False) -> None:
+        if self.cling(name):
+            raise BackendError(f"{name} can't be removed")
+        super().delete(name, durable=durable)
+
     def names(self, folder: str) -> list[str]:
         names = super().names(folder)
         self.listed(folder)
@@ -155,7 +162,7 @@ class Unsteady(Directory):
 
     def steady(self) -> None:
         """From now on nothing fails."""
-        self.refuse = self.forget = self.blind = _never
+        self.refuse = self.forget = self.blind = self.cling = _never
 
 
 def _never(name: str) -> bool:

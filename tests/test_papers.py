@@ -93,6 +93,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     working = open_core(place / "home")
     account = working.store.accounts.create("zoe")
     write_cards(working, account)
+    working.eraser.erase(working.store.accounts.create("yann"), "yann")
     compact(working)
     write_cards(working, account)
     writer, identity = working.journal.writer, working.identity
@@ -151,7 +152,7 @@ def layout() -> list[str]:
 def test_every_object_of_the_layout_is_in_a_vault_and_no_other(vault: Path) -> None:
     objects = {str(p.relative_to(vault)) for p in vault.rglob("*") if p.is_file()}
     patterns = layout()
-    assert len(patterns) == 19
+    assert len(patterns) == 21
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in objects), pattern
     assert {n for n in objects if not any(re.fullmatch(p, n) for p in patterns)} == set()

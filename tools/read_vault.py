@@ -2,10 +2,7 @@
 # ruff: noqa: D102, D103, T201 (a command in one file: names say it, and it prints)
 """Reads a vault with its recovery kit and nothing of Stillhere: the kit's last resort.
 
-    python tools/read_vault.py VAULT KIT list
-    python tools/read_vault.py VAULT KIT show ACCOUNT KIND
-    python tools/read_vault.py VAULT KIT extract ACCOUNT KIND DIR
-
+    python tools/read_vault.py VAULT KIT list | show ACCOUNT KIND | extract ACCOUNT KIND DIR
 Written from docs/format.md, whose words it uses; it never writes to the vault.
 ACCOUNT is an id or a name as ``list`` shows them, KIND is account or contacts.
 Needs Python 3.11 or newer, cryptography, msgspec and zstandard.
@@ -100,6 +97,9 @@ class Vault:
         if self.bits is None:
             raise ValueError(f"{folder} is not a vault of format 1 that belongs to this kit")
         self._read_epochs()
+        for name in {f"erasures/{p.name[:2]}/{p.name[:32]}" for p in folder.glob("erasures/??/*")}:
+            with suppress(*BROKEN):
+                self.erased.append(msgpack.decode(self.signed(name, by=max(self.journal_keys))))
         self.cut, self.buckets = self._read_root()
         for epoch in range(min(self.cut, default=1), max(self.journal_keys) + 1):
             folders = map(int, self.names(f"journal/{epoch:06d}"))
@@ -110,7 +110,6 @@ class Vault:
         return sorted(path.name for path in (self.folder / folder).glob("[!.]*"))
 
     def signed(self, name: str, *, digest: bytes = b"", by: int | None = None) -> bytes:
-        """The body of a signed object, from whichever copy proves itself."""
         for copy in (name, f"{name}.twin"):
             with suppress(*BROKEN):
                 data = (self.folder / copy).read_bytes()
@@ -140,7 +139,7 @@ class Vault:
                 key = SUITE.decrypt(epoch["journal_key"], self.private, b"stillhere journal key")
                 self.keys[number] = Ed25519PublicKey.from_public_bytes(epoch["signing"])
                 self.journal_keys[number], self.ends[number - 1] = key, epoch["ends"]
-                self.roots[number] = epoch["roots"]
+                self.roots[number], self.erased = epoch["roots"], epoch.get("erased", [])
 
     def _read_root(self) -> tuple[dict, dict]:
         for name in sorted({n[:8] for n in self.names("manifest/root")}, reverse=True):
@@ -214,7 +213,6 @@ class Shelf:
                         self._lay_level(level, manifest[3])
 
     def _lay(self, item: Item) -> None:
-        """Put a newer row over an older one; without the body of its digest it is held."""
         proven = item.body is not None and sha256(item.body).digest() == item.digest
         if item.state == PRESENT and not proven:
             item = item._replace(state=HELD, body=None)
@@ -295,8 +293,11 @@ def extract(item: Item, folder: Path) -> None:
 
 def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
     vault, seen = Vault(Path(place), Path(kit).read_text("utf-8")), []
-    keys = {name[:32] for n in vault.names("keys") for name in vault.names(f"keys/{n}")}
-    for account in map(bytes.fromhex, sorted(keys)):
+    erased = {one["account"].hex(): one["at"] for one in vault.erased}
+    for one, at in sorted(erased.items()) if command == "list" else ():
+        print(one, "erased", datetime.fromtimestamp(at // 1000, UTC).isoformat(), sep="  ")
+    keys = {path.name[:32] for path in vault.folder.glob("keys/??/[!.]*")}
+    for account in map(bytes.fromhex, sorted(keys - erased.keys())):
         shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
         profile = shelves[0].items.get(("credentials", "profile"))
         name = msgpack.decode(profile.body)["name"] if profile and profile.body else "?"
@@ -313,7 +314,7 @@ def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: 
                 if to and item.body is not None:
                     extract(item, Path(to))
     sys.stderr.writelines(f"{trouble}\n" for trouble in vault.troubles)
-    return 2 if not seen else 0 if all(seen) and not vault.troubles else 1
+    return 2 if not seen and who else 0 if all(seen) and not vault.troubles else 1
 
 
 if __name__ == "__main__":

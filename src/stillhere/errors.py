@@ -11,6 +11,7 @@ class              exit  HTTP    the caller
 =================  ====  ======  ==================================================
 ``BadInput``       2     400     corrects what it asked for
 ``NotFound``       3     404     asks for something that exists
+``Erased``         3     401     logs in as somebody else
 ``Closed``         1     503     asks again after ``retry_after`` seconds
 ``Unavailable``    1     503     asks again after ``retry_after`` seconds
 ``Fenced``         6     503     never asks this core again
@@ -63,6 +64,10 @@ class NotFound(StillhereError):
     """The account, collection, record or file that was named does not exist."""
 
     exit_code = 3
+
+
+class Erased(NotFound):
+    """The account was erased: whoever asks as somebody that it let in is nobody now."""
 
 
 class Closed(StillhereError):

@@ -31,9 +31,9 @@ class Faulty(Directory):
         """Keep an object, or do what is planned instead."""
         self._next(name, lambda: super(Faulty, self).create(name, data))
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object, or do what is planned instead."""
-        self._next(name, lambda: super(Faulty, self).delete(name))
+        self._next(name, lambda: super(Faulty, self).delete(name, durable=durable))
 
     def _next(self, name: str, change: Callable[[], None]) -> None:
         planned = self.plan.pop(0) if self.plan and name.startswith(self.only) else None

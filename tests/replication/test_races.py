@@ -13,7 +13,8 @@ from stillhere.recovery.report import tally_verdicts
 from stillhere.replication.compact import Compacted, compact, tail_figures
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working
-from stillhere.replication.verify import Verified, verify
+from stillhere.replication.verified import Verified
+from stillhere.replication.verify import verify
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.image import load_image
 from stillhere.vault.layout import journal_folder

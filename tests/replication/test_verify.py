@@ -24,7 +24,8 @@ from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working
-from stillhere.replication.verify import last_verified, verify
+from stillhere.replication.verified import last_verified
+from stillhere.replication.verify import verify
 from stillhere.store import State
 
 MANY = {f"{n:02d}.vcf": b"BEGIN:VCARD %d" % n * 20 for n in range(20)}

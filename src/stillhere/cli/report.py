@@ -21,11 +21,13 @@ def run(
     from stillhere.status.words import plain
 
     people = read_people(home, account)
-    complete = sum(report.complete for report in people)
+    kept = [report for report in people if report.erased_at is None]
+    complete = sum(report.complete for report in kept)
     told = {
-        "accounts": len(people),
+        "accounts": len(kept),
         "complete": complete,
-        "incomplete": len(people) - complete,
+        "incomplete": len(kept) - complete,
+        "erased": len(people) - len(kept),
         "people": [plain(report) | {"complete": report.complete} for report in people],
     }
     shown = person.summary(people) if account is None else person.lines(people[0])

@@ -10,7 +10,7 @@ from stillhere.cli.output import answer
 from stillhere.errors import Damaged
 
 if TYPE_CHECKING:
-    from stillhere.replication.verify import Verified
+    from stillhere.replication.verified import Verified
 
 SHOWN = 20
 """Problems of one shelf that a person is shown."""

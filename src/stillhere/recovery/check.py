@@ -16,6 +16,7 @@ from stillhere.vault.epochs import (
     sealed_ends,
     writers_with_journal,
 )
+from stillhere.vault.erasures import Erasure, read_erasures
 from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys, walk_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import read_root
@@ -26,13 +27,16 @@ from stillhere.vault.wraps import Unwrapper
 
 @dataclass(frozen=True)
 class Checked:
-    """A vault that its kit opens: nothing was written to it."""
+    """A vault that its kit opens: nothing was written to it.
+
+    ``erased`` has the erasures in force."""
 
     vault: Vault
     kit: Kit
     epochs: list[Epoch]
     service: ServiceKeys
     journal_keys: dict[int, bytes] = field(repr=False)
+    erased: dict[bytes, Erasure]
     unwrapper: Unwrapper
 
     @property
@@ -65,11 +69,12 @@ def check(place: Path, kit: Kit) -> Checked:
         journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
         unwrapper = Unwrapper(vault, kit)
         _check_a_key(vault, unwrapper)
+        erased = read_erasures(vault, epochs[-1].number, epochs[-1].erased).valid
     except Damaged as error:
         raise _half(vault, error.what) from error
     except BackendError as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
-    return Checked(vault, kit, epochs, service, journal_keys, unwrapper)
+    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper)
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, add_account
+from stillhere.store.erased import is_erased
 from stillhere.store.pieces import add_pieces
 from stillhere.store.records import State
 from stillhere.vault.image import Image
@@ -82,13 +83,14 @@ def make_verdict(image: Image, now: int) -> Verdict:
 def install_image(
     sql: sqlite3.Connection, image: Image, verdict: Verdict, wrapped_key: bytes | None
 ) -> Installed:
-    """Put a shelf into rows, open if it is proven. A shelf that is in rows already stays.
+    """Put a shelf into rows, open if it is proven. A shelf that is in rows already stays, and
+    one of an erased account stays away.
 
     ``wrapped_key`` is the account's key for this core, given with its account shelf."""
     done = sql.execute(
         "SELECT id FROM shelves WHERE account = ? AND kind = ?", (image.account, image.kind)
     ).fetchone()
-    if done is not None:
+    if done is not None or is_erased(sql, image.account):
         return Installed(image.account, image.kind, 0, verdict.complete, new=False)
     (shelf,) = sql.execute(
         "INSERT INTO shelves (account, kind, closed, last_seq, chain, ends, verdict, settled, held)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stillhere.errors import Damaged
 from stillhere.recovery.check import Checked
 from stillhere.vault.keys import read_data_key
@@ -25,6 +27,11 @@ class KitKeys:
     def learn(self, keys: dict[bytes, bytes]) -> None:
         """Take in keys that a worker process has unwrapped."""
         self._keys.update(keys)
+
+    def forget(self, accounts: Iterable[bytes]) -> None:
+        """Let go of the keys of accounts that are erased."""
+        for account in accounts:
+            self._keys.pop(account, None)
 
     def failing(self, account: bytes) -> str:
         """Why an account's key can't be had, "" when it can."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from stillhere.errors import Closed, Damaged
+from collections.abc import Iterable
+
+from stillhere.errors import Closed, Damaged, Erased
 from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import install, prove_shelf
 from stillhere.store.accounts import ACCOUNT
+from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
-from stillhere.vault.keys import find_name
+from stillhere.vault.keys import digest_name, find_name
 
 
 class Knocks:
@@ -34,12 +37,20 @@ class Knocks:
             account = find_name(self._checked.vault, self._checked.service.names, folded)
         except (Damaged, BackendError) as error:
             raise _not_now(error.what) from error
-        if account is None and not self.names_proven:
+        if account is None and not self._known_erased(folded) and not self.names_proven:
             raise _not_now("not every account is back yet")
         return account
 
+    def _known_erased(self, folded: str) -> bool:
+        """Whether a name that leads nowhere was that of an account that is erased."""
+        digest = digest_name(self._checked.service.names, folded)
+        erased = read_erased(self._store.core.reader())
+        return any(digest in account.names for account in erased.values())
+
     def open(self, account: bytes, kind: str) -> None:
-        """Recover one shelf; its account's own shelf first. Raises Closed."""
+        """Recover one shelf; its account's own shelf first. Raises Closed, Erased."""
+        if is_erased(self._store.core.reader(), account):
+            raise Erased("this account was erased", safe="nothing was changed")
         try:
             proven = [
                 prove_shelf(self._anchor, self._keys, self._store, account, wanted)
@@ -55,6 +66,10 @@ class Knocks:
     def _check_current(self) -> None:
         if self.over:
             raise _not_now("the old core was sealed just now")
+
+    def forget(self, accounts: Iterable[bytes]) -> None:
+        """Let go of the keys of accounts that are erased."""
+        self._keys.forget(accounts)
 
     def _in_rows(self, account: bytes, kind: str) -> bool:
         row = self._store.core.reader().execute(

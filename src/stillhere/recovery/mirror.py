@@ -100,9 +100,9 @@ class Overlay:
         """A folder's names, as the vault has them."""
         return self._far.names(folder)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object from the vault."""
-        self._far.delete(name)
+        self._far.delete(name, durable=durable)
 
 
 def overlay(near: Path, vault: Vault) -> Vault:
@@ -209,6 +209,8 @@ def _prove(task: Task, checked: Checked, anchor: Anchor, manifest: Manifest, siz
     damaged, records = set(), 0
     anchor.keep(task.kind, task.bucket, manifest)
     for entry in manifest.shelves:
+        if entry.account in checked.erased:
+            continue
         if keys.failing(entry.account):
             damaged.add(entry.account)
             continue

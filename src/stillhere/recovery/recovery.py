@@ -4,7 +4,7 @@
         0  check     read-only: kit, format, signatures, one key
         1  seal      the old epoch ends, this core's begins
         2  anchor    what must exist, as of when
-        3  close     every shelf is closed until it is proven (a rule, not rows)
+        3  close     every shelf is closed until it is proven (a rule, not rows); erased ones go
         4  serve     from here on whoever knocks has their shelf opened first
     run
         5  mirror    every chunk near and proven, in the order of the stages
@@ -42,6 +42,7 @@ from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.store.core import Core, Identity
+from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.schema import clear_rows
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
@@ -94,6 +95,7 @@ class Recovery:
             core.close()
             raise
         working = self.working = assemble(core, identity, checked.vault)
+        working.eraser.take_in(checked.erased.values())
         self._replay_own()
         self._keys = KitKeys(checked)
         self._open_to_knocks()
@@ -149,6 +151,7 @@ class Recovery:
         if self._fenced:
             self._announce("sealed", epoch=identity.epoch, old_core_fenced=True)
         if self._knocks.over:
+            self.working.eraser.take_in(checked.erased.values())
             self._read_anchor(identity)
             self._open_to_knocks()
 
@@ -161,6 +164,8 @@ class Recovery:
         self.working.store.install(forget, durable=True).result()
 
     def _bring(self) -> None:
+        if self._fenced:
+            self.working.eraser.complete()  # else a later start does
         accounts = list_keys(self._checked.vault)
         untrusted = self._mirror()
         store = self.working.store
@@ -232,7 +237,7 @@ class Recovery:
             known |= self.working.store.core.shelves_of(ACCOUNT)
         if self.anchor.broken or any(gap.touched is None for gap in self.anchor.tail.gaps):
             known |= set(accounts)
-        return sorted(known)
+        return sorted(known - read_erased(self.working.core.reader()).keys())
 
     def _adopt_unfinished(self, accounts: Sequence[bytes]) -> None:
         """Keys of accounts whose making was cut short: kept, so that their names can be used."""
@@ -248,7 +253,8 @@ class Recovery:
 
         def adopt(sql: sqlite3.Connection) -> None:
             for account, key in wrapped:
-                add_account(sql, account, f"unfinished-{account.hex()}", key)
+                if not is_erased(sql, account):
+                    add_account(sql, account, f"unfinished-{account.hex()}", key)
 
         store.install(adopt).result()
 
@@ -275,6 +281,7 @@ class Recovery:
             },
             records=tally.records,
             accounts=len(working.store.accounts.list()),
+            erased=len(read_erased(working.core.reader())),
         )
 
 

@@ -3,7 +3,7 @@
     make the home and write down who the new core will be
     take every slot that the old core could still write to
     forget what was read while it could still write
-    create the next epoch, which says exactly where each writer ended
+    create the next epoch, which says exactly where each writer ended, and who is erased
 
 A crash between any two of these leaves a home that goes on here.
 """
@@ -32,6 +32,7 @@ from stillhere.vault.epochs import (
     seal_journal,
     seal_writers,
 )
+from stillhere.vault.erasures import read_erasures
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, mend_format
 from stillhere.vault.tail import list_journal
@@ -108,6 +109,7 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
             identity.journal_key,
             ends=ends,
             roots=read_root(vault).number,
+            erased=list(read_erasures(vault, newest.number, newest.erased).valid.values()),
         )
         begin_epoch(vault, kit, epoch)
     except Exists:
@@ -117,6 +119,7 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     begun = read_epoch(vault, identity.epoch)
     assert begun is not None
     checked.epochs.append(begun)
+    checked.erased.update({erasure.account: erasure for erasure in begun.erased})
     return True
 
 

@@ -12,6 +12,7 @@ import msgspec
 from stillhere.errors import Damaged, NotFound
 from stillhere.replication.mend import mend_from_core
 from stillhere.replication.start import Working
+from stillhere.store.erased import is_erased, read_erased
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import bucket_of, manifest_name, twin
@@ -85,8 +86,8 @@ def build_bucket(
     touched: Sequence[bytes],
     anew: frozenset[tuple[bytes, str]],
 ) -> Built:
-    """Fold the touched shelves of a bucket and write its next manifest; those ``anew`` get a
-    new base. Raises Damaged, BackendError."""
+    """Fold the touched shelves of a bucket and write its next manifest, without those of erased
+    accounts; those ``anew`` get a new base. Raises Damaged, BackendError."""
     old = anchor.manifest(kind, bucket)
     if (kind, bucket) in anchor.broken:  # every shelf of it is written anew, or says so
         touched = sorted({*touched, *_shelves_of(working, kind, bucket)})
@@ -96,11 +97,14 @@ def build_bucket(
     unproven: list[bytes] = []
     keyless = False
     evidence: set[str] = set()
+    erased = read_erased(working.core.reader())
     for account in touched:
+        if account in erased:
+            continue
         try:
             data_key = working.core.data_keys.get(account)
         except NotFound:
-            keyless = True
+            keyless = keyless or not is_erased(working.core.reader(), account)
             continue
         source = anchor.source(account, kind)
         image = found = load_image(source, data_key)
@@ -115,8 +119,10 @@ def build_bucket(
             image, source.entry, old, data_key, packs, numbering, rebase=rebase
         )
     if old is not None:
-        rest = [entry for entry in old.shelves if entry.account not in entries]
-        move = _sparse_packs(old, rest)
+        rest = [e for e in old.shelves if e.account not in entries and e.account not in erased]
+        move = _sparse_packs(old, rest) | {
+            span.pack for e in old.shelves if e.account in erased for span in _spans(e)
+        }
         for entry in rest:
             entries[entry.account] = _carry(working, old, entry, packs, numbering, move)
     known |= packs.close()

@@ -9,6 +9,7 @@
     write the root manifest: creating it commits the compaction
     delete what no manifest of the last seven days needs
 
+The chunks of erased accounts are left behind: nothing opens them any more.
 What a verification found broken in the vault is written anew, from the core where need be.
 A shelf that can't be proven is written as far as it could be read, with its problems; the
 packs and the journal's objects that may hold what it lacks are kept for good.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -28,7 +29,8 @@ from stillhere.errors import Unavailable
 from stillhere.replication.bucket import build_bucket
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, anchor_of
-from stillhere.replication.verify import last_verified
+from stillhere.replication.verified import last_verified
+from stillhere.store.erased import Erased, read_erased, settle_erased
 from stillhere.store.schema import set_meta
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.layout import bucket_of
@@ -80,9 +82,12 @@ def _fold(
     started: float,
 ) -> Compacted:
     mend = _found_broken(working, since=anchor.root.created)
+    erased = read_erased(working.core.reader())
     concerned = anchor.tail.shelves() | accept | mend
     if any(gap.touched is None for gap in anchor.tail.gaps):
         concerned |= _every_shelf(working)  # the loss may be any shelf's, and each must say so
+    concerned = {shelf for shelf in concerned if shelf[0] not in erased}
+    concerned |= _still_listed(anchor, erased)
     touched = sorted(concerned, key=lambda s: _bucket_key(s, anchor))
     buckets = {kind: dict(numbers) for kind, numbers in anchor.root.buckets.items()}
     unproven: list[Shelf] = []
@@ -102,13 +107,36 @@ def _fold(
         count += 1
         if tick is not None:
             tick(done, len(touched))
-    if touched:
+    if touched or anchor.tail.sources:
         if unproven or anchor.tail.gaps:
             evidence += [source.name for source in anchor.tail.sources]
         _commit(working, anchor, None if keyless else cut, buckets, evidence)
+    _settle_listed(working, erased)
     deleted = prune(working)
     seconds = time.monotonic() - started
     return Compacted(done, count, anchor.tail.size, unproven, deleted, seconds)
+
+
+def _still_listed(anchor: Anchor, erased: Mapping[bytes, Erased]) -> frozenset[Shelf]:
+    """The shelves of erased accounts that manifests have yet: what is left of them is dropped."""
+    listed = [account for account, one in erased.items() if one.listed]
+    return frozenset(
+        (account, kind)
+        for kind in anchor.root.buckets
+        for account in listed
+        if anchor.source(account, kind).entry is not None
+    )
+
+
+def _settle_listed(working: Working, erased: Mapping[bytes, Erased]) -> None:
+    listed = [account for account, one in erased.items() if one.listed]
+
+    def settle(sql: sqlite3.Connection) -> None:
+        for account in listed:
+            settle_erased(sql, account, "listed")
+
+    if listed:
+        working.store.install(settle).result()
 
 
 def _every_shelf(working: Working) -> set[Shelf]:

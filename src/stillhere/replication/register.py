@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stillhere.errors import Damaged, Unavailable
 from stillhere.vault.backends import BackendError
-from stillhere.vault.keys import find_name, keep_data_key, keep_name
+from stillhere.vault.keys import find_name, is_erased, keep_data_key, keep_name
 from stillhere.vault.opened import Vault
 from stillhere.vault.wraps import Wrapper
 
@@ -23,7 +23,14 @@ class Registrar:
         Raises Unavailable."""
         try:
             keep_data_key(self._vault, self._wrapper, account, data_key)
-            return keep_name(self._vault, self._names_key, folded, account)
+            owner = keep_name(self._vault, self._names_key, folded, account)
+            if owner != account and is_erased(self._vault, owner):
+                raise Unavailable(
+                    "the account that had this name is being erased, and has it still",
+                    safe="the account was not made",
+                    hint="complete that erasure: give its command again",
+                )
+            return owner
         except BackendError as error:
             raise Unavailable(
                 error.what, safe="the account was not made", hint=error.hint

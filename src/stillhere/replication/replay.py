@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from stillhere.errors import Damaged, NotFound, Surplus
 from stillhere.store.draft import apply_changes, save_head
+from stillhere.store.erased import is_erased
 from stillhere.store.records import Change, Op
 from stillhere.store.shelf import find_shelf
 from stillhere.vault.backends import BackendError
@@ -36,7 +37,8 @@ def replay(
 ) -> int:
     """Apply every part of these segments in the transaction at hand; returns the changes.
 
-    ``only_known`` passes over shelves that are not in rows (yet): a recovery brings them.
+    Those of erased accounts are passed over, and with ``only_known`` shelves that are not in
+    rows (yet): a recovery brings them.
     Raises Surplus when a part does not continue its shelf, Damaged, BackendError."""
     by_shelf: dict[tuple[bytes, str], list[tuple[Source, Row]]] = {}
     for source in sources:
@@ -73,6 +75,8 @@ def _replay_shelf(
     data_key: DataKey,
 ) -> int:
     row = find_shelf(connection, account, kind)
+    if row is None and is_erased(connection, account):
+        return 0
     try:
         key = data_key(account)
     except NotFound:

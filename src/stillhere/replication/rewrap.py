@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from stillhere.replication.slots import sealed
 from stillhere.replication.start import Working
-from stillhere.vault.keys import prove_data_key, seal_data_key
+from stillhere.vault.keys import key_copies, prove_data_key, seal_data_key, unless_erased
 from stillhere.vault.layout import epoch_name
 from stillhere.vault.opened import exists, keep_anew
 from stillhere.vault.wraps import WRAP_BYTES, prove_wrap
@@ -44,6 +44,7 @@ class WrappedKeys:
             kept = seal_data_key(vault, self._working.wrapper.take(), account, data_key)
             yield "its wrapped key was missing or could not be opened, and was kept again"
         self._keep_again([name for name, data in copies.items() if data not in good], kept)
+        unless_erased(vault, account, key_copies(account))
 
     def _mend_wrap(self, wrap: bytes) -> Iterator[str]:
         copies = prove_wrap(self._working.vault, wrap)

@@ -5,6 +5,7 @@
     see that the vault has everything the core has, and the core everything the ledger has
     replay what the vault has beyond that, if it continues the core's own chains
     open the store with its journal
+    remove what the vault says is erased
 
 Whatever else is found, nothing is served.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillhere.errors import Closed, Damaged, StillhereError, Surplus, Unavailable
+from stillhere.replication.erase import Eraser
 from stillhere.replication.journal import VaultJournal
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
@@ -51,6 +53,7 @@ class Working:
     wrapper: Wrapper
     journal: VaultJournal
     store: Store
+    eraser: Eraser
 
     def close(self) -> None:
         """Finish the waiting writes, give the writer's slot back, close the core.
@@ -98,17 +101,20 @@ class Working:
         return journal.rolled > before
 
 
-def open_core(home: Path, place: Path | None = None, *, mend: bool = False) -> Working:
+def open_core(
+    home: Path, place: Path | None = None, *, mend: bool = False, to_erase: bool = False
+) -> Working:
     """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved.
 
     With ``mend``, the vault may lack segments that the core has: a compaction writes anew what
-    was in them.
+    was in them. One that is being recovered is opened ``to_erase``, and for nothing else.
 
-    Raises NotFound, Fenced, Surplus, Damaged, or Unavailable when the vault can't be read."""
+    Raises NotFound, Fenced, Surplus, Damaged, Closed while it is being recovered, or
+    Unavailable when the vault can't be read."""
     core = Core(home)
     try:
         identity = core.identity()
-        if identity.recovering:
+        if identity.recovering and not to_erase:
             raise Closed(
                 "this core is being recovered and is not whole yet",
                 reason="recovering",
@@ -117,8 +123,17 @@ def open_core(home: Path, place: Path | None = None, *, mend: bool = False) -> W
                 hint="start the same stillhere recover again: it goes on where it was",
             )
         vault = open_vault(Directory(place or Path(identity.vault_place)), identity.root_public)
-        prove_start(core, identity, vault, mend=mend)
-        return assemble(core, identity, vault)
+        if identity.recovering:
+            _prove_newest(identity, vault)
+        else:
+            prove_start(core, identity, vault, mend=mend)
+        working = assemble(core, identity, vault)
+        try:
+            working.eraser.carry_on()
+        except BaseException:
+            working.store.finish()
+            raise
+        return working
     except BackendError as error:
         core.close()
         raise Unavailable(
@@ -152,20 +167,13 @@ def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
     wrapper = Wrapper(vault, signer)
     registrar = Registrar(vault, wrapper, identity.names_key)
     store = Store(core, journal, registrar.register, registrar.owner_of)
-    return Working(core, identity, vault, signer, wrapper, journal, store)
+    eraser = Eraser(core, identity, vault, signer, store)
+    return Working(core, identity, vault, signer, wrapper, journal, store, eraser)
 
 
 def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = False) -> None:
     """Prove that the core and the vault agree, replaying what only the vault has."""
-    newest = read_epochs(vault)[-1]
-    if newest.number > identity.epoch:
-        raise sealed()
-    if newest.number < identity.epoch or newest.core != identity.core:
-        raise Damaged(
-            f"the vault does not know epoch {identity.epoch} of this core",
-            safe="nothing was changed; the core in this home is whole",
-            hint="an older copy of the vault was put in its place: bring the newest one back",
-        )
+    _prove_newest(identity, vault)
     for attempt in range(COMPACTIONS):
         root = read_root(vault)
         try:
@@ -176,6 +184,18 @@ def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = Fa
                 raise
         else:
             return
+
+
+def _prove_newest(identity: Identity, vault: Vault) -> None:
+    newest = read_epochs(vault)[-1]
+    if newest.number > identity.epoch:
+        raise sealed()
+    if newest.number < identity.epoch or newest.core != identity.core:
+        raise Damaged(
+            f"the vault does not know epoch {identity.epoch} of this core",
+            safe="nothing was changed; the core in this home is whole",
+            hint="an older copy of the vault was put in its place: bring the newest one back",
+        )
 
 
 def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, mend: bool) -> None:

@@ -60,6 +60,7 @@ class Tender:
     def _tend(self) -> StillhereError | None:
         """One round; whatever fails is told, and tried again in the next."""
         try:
+            erasing = self._working.eraser.look()
             self._rolls += self._working.roll(self._limits.roll_segments)
             if self.compacting and self._compaction_is_due():
                 self._compact()
@@ -67,7 +68,7 @@ class Tender:
             return error
         except Exception as error:  # noqa: BLE001 (the next round comes, come what may)
             return StillhereError(f"the vault could not be tended: {error}")
-        return None
+        return erasing
 
     def _compaction_is_due(self) -> bool:
         waited = time.monotonic() - self._compacted

@@ -3,7 +3,7 @@
     every shelf      loaded and proven as a recovery would, then compared with the core's rows
     its spare parts  the roster's twin and the history, which a recovery may need
     every account    its wrapped key and its name; what is missing or broken is kept again
-    the service      its keys
+    the service      its keys, and its erasures
 
 The core's data keys open what it has written, so no kit is needed. The result is kept in the
 core, so that ``status`` can say when everything was last proven and how fast it went.
@@ -16,16 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from stillhere.errors import Damaged, NotFound, StillhereError
 from stillhere.replication.rewrap import WrappedKeys
 from stillhere.replication.start import Working, anchor_of
+from stillhere.replication.verified import Finding, Verified, keep_verified
 from stillhere.store.accounts import ACCOUNT
-from stillhere.store.core import Core
-from stillhere.store.schema import get_meta, set_meta
+from stillhere.store.erased import read_erased
 from stillhere.vault.anchor import Anchor
-from stillhere.vault.epochs import mend_epoch
+from stillhere.vault.epochs import mend_epoch, read_epochs
+from stillhere.vault.erasures import Erasure, count_copies, keep_erasure, read_erasures
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.keys import find_name, keep_name, proves_service_keys
 from stillhere.vault.levels import ShelfSource, check_halves
@@ -33,34 +32,6 @@ from stillhere.vault.opened import mend_format
 from stillhere.vault.packs import Role, open_chunk, read_chunk
 
 LOOKS = 3
-
-
-class Finding(NamedTuple):
-    """A shelf that is not as it must be, and in what; an account's key is its shelf "account"."""
-
-    account: bytes
-    kind: str
-    problems: list[str]
-
-
-class Verified(msgspec.Struct, frozen=True):
-    """What a verification found; ``records`` leaves collections out.
-
-    ``findings`` are what a loss now would cost; ``spares`` are second copies that are broken
-    while the first one proves itself. Times in milliseconds since 1970, lengths in seconds."""
-
-    at: int
-    seconds: float
-    shelves: int
-    records: int
-    bytes: int
-    findings: list[Finding]
-    spares: list[Finding]
-
-    @property
-    def proven(self) -> bool:
-        """Whether every shelf is proven and equals the core's."""
-        return not self.findings
 
 
 def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) -> Verified:
@@ -71,7 +42,8 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
     )
     reached = {(account, kind): last for account, kind, last in rows}
     anchor = anchor_of(working)  # after the core's positions: it must have them all
-    shelves = reached.keys() | _in_vault(anchor)
+    erased = read_erased(working.core.reader())
+    shelves = {s for s in reached.keys() | _in_vault(anchor) if s[0] not in erased}
     keys = WrappedKeys(working)
     findings, spares, records = list(_check_service(working)), [], 0
     for number, (account, kind) in enumerate(sorted(shelves, key=lambda s: (s[1], s[0]))):
@@ -87,6 +59,9 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
             spares.append(Finding(account, kind, shelf.broken))
         if tick is not None:
             tick(number + 1, len(shelves))
+    findings += _check_erasures(working)
+    erased = read_erased(working.core.reader())  # meanwhile others may have gone
+    findings = [finding for finding in findings if finding.account not in erased]
     result = Verified(
         time.time_ns() // 1_000_000,
         time.monotonic() - started,
@@ -96,16 +71,8 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         findings,
         spares,
     )
-    working.store.install(
-        lambda sql: set_meta(sql, "verified", msgspec.msgpack.encode(result))
-    ).result()
+    working.store.install(lambda sql: keep_verified(sql, result)).result()
     return result
-
-
-def last_verified(core: Core) -> Verified | None:
-    """The result of the last verification, or None where there was none."""
-    kept = get_meta(core.reader(), "verified")
-    return None if kept is None else msgspec.msgpack.decode(kept, type=Verified)
 
 
 def _in_vault(anchor: Anchor) -> set[tuple[bytes, str]]:
@@ -219,6 +186,8 @@ def _check_account(working: Working, keys: WrappedKeys, account: bytes, kind: st
         .execute("SELECT folded FROM accounts WHERE account = ?", (account,))
         .fetchone()
     )
+    if row is None:  # erased meanwhile
+        return
     names_key = working.identity.names_key
     try:
         owner = find_name(working.vault, names_key, row[0])
@@ -230,6 +199,26 @@ def _check_account(working: Working, keys: WrappedKeys, account: bytes, kind: st
         yield "its name was missing from the vault, and was kept again"
     elif owner != account:
         yield "its name leads to another account in the vault"
+
+
+def _check_erasures(working: Working) -> Iterator[Finding]:
+    """Each erasure's copies: what this epoch wrote is kept again where it is gone, and what
+    nobody of this service wrote is named."""
+    vault, epoch = working.vault, working.identity.epoch
+    erased = read_erased(working.core.reader())
+    listed = read_epochs(vault)[-1].erased
+    for account in read_erasures(vault, epoch, listed).broken:
+        if account in erased:
+            said = f"no copy of the erasure of {account.hex()} proves itself"
+        else:
+            said = f"an erasure of {account.hex()} is not this service's: it is not carried out"
+        yield Finding(b"", "service", [said])
+    for account in erased.keys() - {erasure.account for erasure in listed}:
+        if count_copies(vault, account) < 2:
+            erasure = Erasure(account, erased[account].at, erased[account].names)
+            keep_erasure(vault, working.signer, erasure)
+            said = f"a copy of the erasure of {account.hex()} was missing, and was kept again"
+            yield Finding(b"", "service", [said])
 
 
 def _check_service(working: Working) -> Iterator[Finding]:

@@ -25,16 +25,17 @@ class Opened:
 
 
 @contextmanager
-def opened(option: Path | None, *, mend: bool = False) -> Iterator[Opened]:
+def opened(option: Path | None, *, mend: bool = False, to_erase: bool = False) -> Iterator[Opened]:
     """The core at `--home` or STILLHERE_HOME, closed at the end.
 
     A command that writes is one more writer of the core; it may run beside the server. With
-    `mend` the vault may lack what the core has. Raises BadInput, NotFound, Fenced, Surplus,
-    Damaged, and Unavailable when the vault cannot be read.
+    `mend` the vault may lack what the core has; a core that is being recovered is opened
+    `to_erase`, and for nothing else. Raises BadInput, NotFound, Fenced, Surplus, Damaged, and
+    Unavailable when the vault cannot be read.
     """
     home = find_home(option)
     settings = load(home)
-    working = open_core(home, Path(settings.vault), mend=mend)
+    working = open_core(home, Path(settings.vault), mend=mend, to_erase=to_erase)
     try:
         yield Opened(home, settings, working)
     finally:

@@ -7,7 +7,7 @@ from stillhere.config import Settings, find_home, load
 from stillhere.errors import BadInput, NotFound, StillhereError
 from stillhere.replication.compact import TailFigures, tail_figures
 from stillhere.replication.start import open_core
-from stillhere.replication.verify import last_verified
+from stillhere.replication.verified import last_verified
 from stillhere.server.core import same_disk
 from stillhere.server.rates import forecast, last_measured
 from stillhere.status.core import CoreStatus, KindFigures, Loss, Protection

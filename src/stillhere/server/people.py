@@ -1,6 +1,7 @@
 """What a recovery says to each person, with what has happened since."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ from stillhere.status.person import (
 from stillhere.status.words import count
 from stillhere.store import LOST_TAIL, Core, Op, State, Store, epoch_of, seq_of
 from stillhere.store.accounts import find_folded, fold_name
+from stillhere.store.erased import read_erased
+from stillhere.vault.keys import digest_name
 
 _HELD = (
     "SELECT r.collection, r.href FROM records r JOIN shelves s ON s.id = r.shelf"
@@ -33,7 +36,8 @@ Note = dict[str, str | int]
 
 
 def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
-    """The report of one account, or of everybody, by name; the vault is not read.
+    """The report of one account, or of everybody, by name, then of those that were erased, by
+    id; the vault is not read.
 
     Raises BadInput, NotFound, Damaged.
     """
@@ -41,15 +45,38 @@ def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
     load(home)
     core = Core(home)
     try:
+        gone = _erased(core)
+        if name is not None and (erased := find_erased(core, name)) is not None:
+            return [replace(gone[erased], account=name)]
         only = None if name is None else find(core, name)
         people: dict[bytes, list[ShelfVerdict]] = {}
         for verdict in read_report(core, only):
             people.setdefault(verdict.account, []).append(verdict)
         if name is not None and not people:
             return [PersonReport(name, None, [])]
-        return [_person(core, verdicts) for verdicts in people.values()]
+        kept = [_person(core, verdicts) for verdicts in people.values()]
+        return kept if name is not None else kept + list(gone.values())
     finally:
         core.close()
+
+
+def _erased(core: Core) -> dict[bytes, PersonReport]:
+    erased = read_erased(core.reader())
+    return {
+        account: PersonReport(account.hex(), None, [], one.at)
+        for account, one in sorted(erased.items())
+    }
+
+
+def find_erased(core: Core, name: str) -> bytes | None:
+    """An erased account by the name that it had, unless it is somebody's again, or by its id."""
+    folded = fold_name(name)
+    if find_folded(core.reader(), folded) is not None:
+        return None
+    digest = digest_name(core.identity().names_key, folded)
+    erased = read_erased(core.reader()).values()
+    had_it = [one for one in erased if digest in one.names or one.account.hex() == name]
+    return max(had_it, key=lambda one: one.at).account if had_it else None
 
 
 def find(core: Core, name: str) -> bytes:

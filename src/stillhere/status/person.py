@@ -44,11 +44,15 @@ class ShelfAccount:
 
 @dataclass(frozen=True)
 class PersonReport:
-    """One person's account after the recovery at `recovered_at`, None if there was none."""
+    """One person's account after the recovery at `recovered_at`, None if there was none.
+
+    One that was erased has `erased_at`, and no shelves.
+    """
 
     account: str
     recovered_at: int | None
     shelves: list[ShelfAccount]
+    erased_at: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -59,7 +63,9 @@ class PersonReport:
 def lines(report: PersonReport) -> Iterator[str]:
     """The report for the person it is about."""
     yield f"Account    {report.account}"
-    if report.recovered_at is None:
+    if report.erased_at is not None:
+        yield f"Erased     {moment(report.erased_at)}: nothing of it is kept"
+    elif report.recovered_at is None:
         yield "Recovered  never: nothing of this account came out of a recovery"
     else:
         yield f"Recovered  {moment(report.recovered_at)}"
@@ -70,11 +76,12 @@ def lines(report: PersonReport) -> Iterator[str]:
 
 def summary(reports: list[PersonReport]) -> Iterator[str]:
     """The overall report: figures, then everybody to whom something is owed."""
-    owed = [report for report in reports if not report.complete]
-    yield (
-        f"{count(len(reports), 'account')}: {len(reports) - len(owed):,} complete, "
-        f"{len(owed):,} not"
-    )
+    kept = [report for report in reports if report.erased_at is None]
+    owed = [report for report in kept if not report.complete]
+    yield f"{count(len(kept), 'account')}: {len(kept) - len(owed):,} complete, {len(owed):,} not"
+    erased = [report.erased_at for report in reports if report.erased_at is not None]
+    if erased:
+        yield f"{count(len(erased), 'account')} erased, the last one {moment(max(erased))}"
     for report in owed:
         yield ""
         yield from lines(report)

@@ -23,9 +23,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillhere.errors import BadInput, NotFound
+from stillhere.errors import BadInput, Erased, NotFound
 from stillhere.store.door import Door
 from stillhere.store.draft import ShelfWrite
+from stillhere.store.erased import is_erased
 
 ACCOUNT = "account"
 CREDENTIALS = "credentials"
@@ -313,9 +314,12 @@ def find_folded(sql: sqlite3.Connection, folded: str) -> bytes | None:
 
 
 def name_of(sql: sqlite3.Connection, account: bytes) -> str:
-    """An account's name as it was given."""
-    (name,) = sql.execute("SELECT name FROM accounts WHERE account = ?", (account,)).fetchone()
-    return str(name)
+    """An account's name as it was given. Raises Erased, NotFound."""
+    row = sql.execute("SELECT name FROM accounts WHERE account = ?", (account,)).fetchone()
+    if row is None:
+        gone = Erased if is_erased(sql, account) else NotFound
+        raise gone("there is no such account any more", safe="nothing was changed")
+    return str(row[0])
 
 
 def add_account(sql: sqlite3.Connection, account: bytes, name: str, wrapped_key: bytes) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from stillhere.errors import Closed, NotFound, StillhereError
+from stillhere.errors import Closed, Erased, NotFound, StillhereError
+from stillhere.store.erased import is_erased
 from stillhere.store.shelf import ShelfRow, find_shelf
 
 KNOCK_S = 5.0  # how long a request waits for its knock
@@ -34,6 +35,9 @@ class Opener(Protocol):
 
     def open(self, account: bytes, kind: str) -> None:
         """Bring one shelf into rows; returns when it is committed, open or closed by verdict."""
+
+    def forget(self, accounts: Iterable[bytes]) -> None:
+        """Let go of what is in memory of accounts that are erased."""
 
 
 class Gate:
@@ -58,11 +62,13 @@ class Gate:
         self.halted = error
 
     def check(self, account: bytes, kind: str, connection: sqlite3.Connection) -> ShelfRow:
-        """The open shelf's row. Raises what is halting the core, Closed, or NotFound."""
+        """The open shelf's row. Raises what is halting the core, Closed, Erased, or NotFound."""
         if self.halted is not None:
             raise self.halted
         row = find_shelf(connection, account, kind)
         if row is None:
+            if is_erased(connection, account):
+                raise Erased("this account was erased", safe="nothing was changed")
             if self.opener is not None:
                 raise _closed("recovering")
             raise NotFound("there is no such shelf", safe="nothing was changed")

@@ -64,6 +64,10 @@ class DataKeys:
         self._sql = connection
         self.get = lru_cache(maxsize=20_000)(self._read)
 
+    def forget(self) -> None:
+        """Let go of every key in memory; the core is asked again."""
+        self.get.cache_clear()
+
     def _read(self, account: bytes) -> bytes:
         row = self._sql.execute(
             "SELECT data_key FROM accounts WHERE account = ?", (account,)

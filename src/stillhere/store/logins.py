@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from stillhere.errors import BadInput, Closed, StillhereError
+from stillhere.errors import BadInput, Closed, Erased, StillhereError
 from stillhere.store.accounts import (
     ACCOUNT,
     CREDENTIALS,
@@ -85,12 +85,16 @@ class Logins:
         Raises BadLogin (401), Throttled (429), and Closed, Fenced or Unavailable (503)."""
         given = f"{name}\0{password}".encode("utf-8", "surrogatepass")
         remembered = hmac.digest(self._secret, given, "sha256")
-        verified = self._verified.get(remembered)
-        if verified is not None:
-            if self._position(verified.login.account) == verified.position:
-                return verified.login
-            del self._verified[remembered]
-        login, position = await self._verify(name, password, client)
+        try:
+            verified = self._verified.get(remembered)
+            if verified is not None:
+                if self._position(verified.login.account) == verified.position:
+                    return verified.login
+                del self._verified[remembered]
+            login, position = await self._verify(name, password, client)
+        except Erased:
+            self._verified.pop(remembered, None)
+            raise BadLogin("wrong name or password") from None
         _remember(self._verified, remembered, _Verified(login, position))
         return login
 

@@ -108,6 +108,15 @@ CREATE TABLE writers (
     digest   BLOB NOT NULL,
     PRIMARY KEY (epoch, writer)
 ) WITHOUT ROWID;
+
+CREATE TABLE erased (
+    account BLOB PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    names   BLOB NOT NULL,
+    wrapped INTEGER NOT NULL,
+    traces  INTEGER NOT NULL,
+    listed  INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -154,7 +163,7 @@ def _check_version(connection: sqlite3.Connection, path: Path, *, create: bool) 
 
 def clear_rows(connection: sqlite3.Connection) -> None:
     """Take everybody's rows out of the core, in the transaction at hand; it stays who it is."""
-    for table in ("accounts", "shelves", "records", "positions", "notes"):
+    for table in ("accounts", "shelves", "records", "pieces", "positions", "notes"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 (the names above)
 
 

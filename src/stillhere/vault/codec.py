@@ -58,6 +58,11 @@ def derive(data_key: bytes, purpose: str) -> bytes:
     return hmac.digest(data_key, purpose.encode() + b"\x01", "sha256")
 
 
+def forget_keys() -> None:
+    """Let go of every key that was used."""
+    _cipher.cache_clear()
+
+
 @lru_cache(maxsize=4096)
 def _cipher(data_key: bytes) -> AESGCM:
     return AESGCM(data_key)

@@ -14,6 +14,7 @@ import msgspec
 
 from stillhere.errors import Damaged, NotAVault
 from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.erasures import Erasure
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import (
     epoch_name,
@@ -36,7 +37,8 @@ class Epoch(msgspec.Struct, frozen=True):
 
     ``signing`` is the epoch's public key, ``journal_key`` is wrapped for the kit, ``ends`` the
     last segment of every writer of the epoch before (0: none), ``roots`` the number of the
-    last root manifest of the epochs before, ``core`` the core's id.
+    last root manifest of the epochs before, ``core`` the core's id, ``erased`` every erasure
+    that was in force when this epoch began.
     """
 
     number: int
@@ -46,6 +48,7 @@ class Epoch(msgspec.Struct, frozen=True):
     ends: dict[int, int]
     roots: int
     created: int
+    erased: list[Erasure] = []
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -68,10 +71,12 @@ def make_epoch(
     *,
     ends: dict[int, int],
     roots: int,
+    erased: Sequence[Erasure] = (),
 ) -> Epoch:
     """An epoch for ``begin_epoch``."""
     wrapped = wrap(kit.public, journal_key, JOURNAL_KEY)
-    return Epoch(number, core, signing, wrapped, ends, roots, time.time_ns() // 1_000_000)
+    now = time.time_ns() // 1_000_000
+    return Epoch(number, core, signing, wrapped, ends, roots, now, list(erased))
 
 
 def begin_epoch(vault: Vault, kit: Kit, epoch: Epoch) -> None:

@@ -21,8 +21,8 @@ from stillhere.errors import Damaged
 from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.codec import JOURNAL_LEVEL, NONCE_BYTES, derive, seal, unseal
 from stillhere.vault.kit import Kit, wrap
-from stillhere.vault.layout import SERVICE_KEYS, key_name, login_name, twin
-from stillhere.vault.opened import Vault, first_proven
+from stillhere.vault.layout import SERVICE_KEYS, erasure_name, key_name, login_name, twin
+from stillhere.vault.opened import Vault, exists, first_proven
 from stillhere.vault.signing import ROOT, Signer
 from stillhere.vault.wraps import WRAP_BYTES, Unwrapper, Wrapper, WrappingKey
 
@@ -63,11 +63,12 @@ def read_service_keys(vault: Vault, kit: Kit) -> ServiceKeys:
 def keep_data_key(vault: Vault, wrapper: Wrapper, account: bytes, data_key: bytes) -> None:
     """Keep an account's data key under a wrapping key, twice; a copy that is there already stays.
 
-    Raises BackendError."""
+    That of an erased account is not kept, whoever has it still. Raises BackendError."""
     sealed = seal_data_key(vault, wrapper.take(), account, data_key)
-    for name in _copies(account):
+    for name in key_copies(account):
         with suppress(Exists):
             vault.backend.create(name, sealed)
+    unless_erased(vault, account, key_copies(account))
 
 
 def read_data_key(vault: Vault, unwrapper: Unwrapper, account: bytes) -> bytes:
@@ -78,7 +79,7 @@ def read_data_key(vault: Vault, unwrapper: Unwrapper, account: bytes) -> bytes:
             raise Damaged(f"{name} is not as long as a wrapped key")
         return open_data_key(vault, unwrapper.open(data[:WRAP_BYTES]), account, data)
 
-    return first_proven(vault, _copies(account), open_copy)
+    return first_proven(vault, key_copies(account), open_copy)
 
 
 def seal_data_key(vault: Vault, wrapping: WrappingKey, account: bytes, data_key: bytes) -> bytes:
@@ -107,7 +108,7 @@ def prove_data_key(vault: Vault, account: bytes, data_key: bytes) -> dict[str, b
     that were kept of this data key, else None. Raises BackendError.
 
     Whether the kit opens them hangs on the wrap that their first bytes name."""
-    copies: dict[str, bytes | None] = dict.fromkeys(_copies(account))
+    copies: dict[str, bytes | None] = dict.fromkeys(key_copies(account))
     for name in copies:
         with suppress(Missing, Damaged):
             data = vault.backend.read(name)
@@ -141,7 +142,7 @@ def walk_keys(vault: Vault) -> Iterator[bytes]:
 
 def keep_name(vault: Vault, names_key: bytes, folded: str, account: bytes) -> bytes:
     """Give a name to an account; returns whose it is (another's, if it was taken)."""
-    digest = hmac.digest(names_key, folded.encode(), "sha256")
+    digest = digest_name(names_key, folded)
     name = login_name(digest)
     try:
         vault.backend.create(name, seal(_sealing_key(names_key), account, digest, JOURNAL_LEVEL))
@@ -150,23 +151,62 @@ def keep_name(vault: Vault, names_key: bytes, folded: str, account: bytes) -> by
         if owner is None:
             raise Damaged("a name was taken in the vault and is gone again") from None
         return owner
+    unless_erased(vault, account, (name,))
     return account
 
 
 def find_name(vault: Vault, names_key: bytes, folded: str) -> bytes | None:
     """The account of a name, or None where the vault has no such name. Raises Damaged."""
-    digest = hmac.digest(names_key, folded.encode(), "sha256")
     try:
-        return unseal(_sealing_key(names_key), vault.backend.read(login_name(digest)), digest)
+        return find_owner(vault, names_key, digest_name(names_key, folded))
     except Missing:
         return None
+
+
+def find_owner(vault: Vault, names_key: bytes, digest: bytes) -> bytes:
+    """The account of a name by its keyed digest. Raises Missing, Damaged."""
+    return unseal(_sealing_key(names_key), vault.backend.read(login_name(digest)), digest)
+
+
+def find_digests(vault: Vault, names_key: bytes, account: bytes) -> list[bytes]:
+    """The keyed digests of every name that leads to an account: each name is looked at."""
+    found = []
+    for folder in vault.backend.names("names"):
+        for name in vault.backend.names(f"names/{folder}"):
+            with suppress(Missing, Damaged, ValueError):
+                digest = bytes.fromhex(name)
+                if find_owner(vault, names_key, digest) == account:
+                    found.append(digest)
+    return found
+
+
+def digest_name(names_key: bytes, folded: str) -> bytes:
+    """The keyed digest by which a folded name is found."""
+    return hmac.digest(names_key, folded.encode(), "sha256")
 
 
 def _sealing_key(names_key: bytes) -> bytes:
     return hashlib.sha256(b"stillhere names" + names_key).digest()
 
 
-def _copies(account: bytes) -> tuple[str, str]:
+def unless_erased(vault: Vault, account: bytes, names: tuple[str, ...]) -> None:
+    """Take back what was made while an erasure of its account began.
+
+    An erasure is written before what it removes is removed: seen from here, either it is there
+    by now, or it is still going to remove what was made."""
+    if is_erased(vault, account):
+        for name in names:
+            vault.backend.delete(name, durable=True)
+
+
+def is_erased(vault: Vault, account: bytes) -> bool:
+    """Whether an erasure of the account was begun, proven or not. Raises BackendError."""
+    name = erasure_name(account)
+    return exists(vault, name) or exists(vault, twin(name))
+
+
+def key_copies(account: bytes) -> tuple[str, str]:
+    """The names of an account's wrapped key and of its twin."""
     return key_name(account), twin(key_name(account))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 FORMAT = "format.json"
 SERVICE_KEYS = ("keys/service", "keys/service.twin")
 ROOT_FOLDER = "manifest/root"
+ERASURES = "erasures"
 KIND_BYTES = 12  # a kind's name in binary headers, padded with NULs
 
 
@@ -86,6 +87,11 @@ def login_name(digest: bytes) -> str:
 def wrap_name(identity: bytes) -> str:
     """A wrapping key, sealed for the kit; its twin has the suffix of ``twin``."""
     return f"wraps/{identity.hex()}"
+
+
+def erasure_name(account: bytes) -> str:
+    """The statement that an account is erased; its twin has the suffix of ``twin``."""
+    return f"{ERASURES}/{account[0]:02x}/{account.hex()}"
 
 
 def key_name(account: bytes) -> str:

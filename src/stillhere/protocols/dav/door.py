@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import Receive, Scope, Send
 
-from stillhere.errors import BadInput, Closed, Fenced, StillhereError, Unavailable
+from stillhere.errors import BadInput, Closed, Erased, Fenced, StillhereError, Unavailable
 from stillhere.protocols.dav.grammar import basic, paths
 from stillhere.protocols.dav.grammar.paths import Level
 from stillhere.protocols.dav.handlers import (
@@ -158,6 +158,8 @@ def explain(error: StillhereError) -> Answer:
                 hint=error.hint,
                 headers=((b"retry-after", b"%d" % error.retry_after),),
             )
+        case Erased():
+            return _ASK
         case BadInput():
             return refusal(400, "Bad Request", error.what, safe=error.safe, hint=error.hint)
         case Closed():

@@ -48,5 +48,6 @@ class Backend(Protocol):
     def names(self, folder: str) -> list[str]:
         """The names right below a folder, objects and folders, sorted; [] where it is none."""
 
-    def delete(self, name: str) -> None:
-        """Remove an object; one that is not there is no error."""
+    def delete(self, name: str, *, durable: bool = False) -> None:
+        """Remove an object; one that is not there is no error. A ``durable`` removal is not
+        undone by a power cut."""

@@ -78,11 +78,16 @@ class Directory:
         self._check_there()
         return []
 
-    def delete(self, name: str) -> None:
-        """Remove an object; one that is not there is no error."""
+    def delete(self, name: str, *, durable: bool = False) -> None:
+        """Remove an object; one that is not there is no error. A ``durable`` removal is not
+        undone by a power cut."""
         path = self.root / name
-        with _as_backend_error("delete", path), suppress(FileNotFoundError):
-            path.unlink()
+        with _as_backend_error("delete", path):
+            with suppress(FileNotFoundError):
+                path.unlink()
+            if durable:
+                with suppress(FileNotFoundError):
+                    _sync_folder(path.parent)
 
     def _check_there(self) -> None:
         """Nothing is known of what is missing while the vault itself is not there."""

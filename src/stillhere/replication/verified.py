@@ -1,0 +1,62 @@
+"""What a verification found, as the core remembers it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.store.core import Core
+from stillhere.store.schema import get_meta, set_meta
+
+
+class Finding(NamedTuple):
+    """A shelf that is not as it must be, and in what; an account's key is its shelf "account"."""
+
+    account: bytes
+    kind: str
+    problems: list[str]
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What a verification found; ``records`` leaves collections out.
+
+    ``findings`` are what a loss now would cost; ``spares`` are second copies that are broken
+    while the first one proves itself. Times in milliseconds since 1970, lengths in seconds."""
+
+    at: int
+    seconds: float
+    shelves: int
+    records: int
+    bytes: int
+    findings: list[Finding]
+    spares: list[Finding]
+
+    @property
+    def proven(self) -> bool:
+        """Whether every shelf is proven and equals the core's."""
+        return not self.findings
+
+
+def last_verified(core: Core) -> Verified | None:
+    """The result of the last verification, or None where there was none."""
+    kept = get_meta(core.reader(), "verified")
+    return None if kept is None else msgspec.msgpack.decode(kept, type=Verified)
+
+
+def keep_verified(sql: sqlite3.Connection, verified: Verified) -> None:
+    """Remember a result, in the transaction at hand."""
+    set_meta(sql, "verified", msgspec.msgpack.encode(verified))
+
+
+def forget_findings(sql: sqlite3.Connection, account: bytes) -> None:
+    """Take out what was found of one account: it names records."""
+    kept = get_meta(sql, "verified")
+    if kept is not None:
+        verified = msgspec.msgpack.decode(kept, type=Verified)
+        findings, spares = (
+            [finding for finding in found if finding.account != account]
+            for found in (verified.findings, verified.spares)
+        )
+        keep_verified(sql, msgspec.structs.replace(verified, findings=findings, spares=spares))

@@ -1,0 +1,100 @@
+"""Erased accounts: that there was one is all that the core keeps of it.
+
+A row says until when an erasure is not complete: ``wrapped`` while the vault may have its
+key or name, ``traces`` while the core's file may, ``listed`` while the ledger names it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+NAME_BYTES = 32
+
+
+class Erased(NamedTuple):
+    """An erased account: when (milliseconds), the keyed digests of its names, and what of the
+    erasure is still to be done."""
+
+    account: bytes
+    at: int
+    names: list[bytes]
+    wrapped: bool
+    traces: bool
+    listed: bool
+
+    @property
+    def pending(self) -> bool:
+        """Whether something of the account might still be read somewhere."""
+        return self.wrapped or self.traces
+
+
+class Extent(NamedTuple):
+    """How much an account has in rows; records leave collections, passwords and devices out."""
+
+    records: int
+    size: int
+    devices: int
+
+
+def is_erased(sql: sqlite3.Connection, account: bytes) -> bool:
+    """Whether an account is erased."""
+    row = sql.execute("SELECT 1 FROM erased WHERE account = ?", (account,)).fetchone()
+    return row is not None
+
+
+def read_erased(sql: sqlite3.Connection) -> dict[bytes, Erased]:
+    """Every erased account."""
+    rows = sql.execute("SELECT account, at, names, wrapped, traces, listed FROM erased")
+    return {
+        account: Erased(account, at, _split(names), bool(wrapped), bool(traces), bool(listed))
+        for account, at, names, wrapped, traces, listed in rows
+    }
+
+
+def erase_rows(sql: sqlite3.Connection, account: bytes, at: int, names: list[bytes]) -> None:
+    """Remove everything of an account, in the transaction at hand; from its commit on, nobody
+    is let in to it. What the rows were overwritten with are zeros."""
+    known = sql.execute(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE account = ?1)"
+        " OR EXISTS (SELECT 1 FROM shelves WHERE account = ?1)",
+        (account,),
+    ).fetchone()
+    sql.execute("PRAGMA secure_delete = ON")
+    try:
+        for table in ("records", "pieces", "positions", "notes"):
+            sql.execute(
+                f"DELETE FROM {table} WHERE shelf IN"  # noqa: S608 (constants only)
+                " (SELECT id FROM shelves WHERE account = ?)",
+                (account,),
+            )
+        sql.execute("DELETE FROM shelves WHERE account = ?", (account,))
+        sql.execute("DELETE FROM accounts WHERE account = ?", (account,))
+        sql.execute(
+            "INSERT INTO erased VALUES (?, ?, ?, 1, ?, 1) ON CONFLICT DO UPDATE"
+            " SET traces = max(traces, excluded.traces)",
+            (account, at, b"".join(names), known is not None),
+        )
+    finally:
+        sql.execute("PRAGMA secure_delete = FAST")
+
+
+def settle_erased(sql: sqlite3.Connection, account: bytes, what: str) -> None:
+    """Note that one part of an erasure is done: ``wrapped``, ``traces`` or ``listed``."""
+    assert what in Erased._fields
+    sql.execute(f"UPDATE erased SET {what} = 0 WHERE account = ?", (account,))  # noqa: S608
+
+
+def measure_account(sql: sqlite3.Connection, account: bytes) -> Extent:
+    """How much would go with an account."""
+    records, size, devices = sql.execute(
+        "SELECT sum(s.kind <> 'account' AND r.collection <> ''), sum(r.size),"
+        " sum(s.kind = 'account' AND r.collection = 'devices')"
+        " FROM records r JOIN shelves s ON s.id = r.shelf WHERE s.account = ? AND r.state <> 1",
+        (account,),
+    ).fetchone()
+    return Extent(records or 0, size or 0, devices or 0)
+
+
+def _split(names: bytes) -> list[bytes]:
+    return [names[at : at + NAME_BYTES] for at in range(0, len(names), NAME_BYTES)]
