@@ -12,6 +12,7 @@ from types import ModuleType
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
@@ -19,6 +20,7 @@ from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, open_core
 from stillhere.store import NewAccount, Record
+from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.kit import Kit
 from stillhere.vault.signing import Signer
 
@@ -87,6 +89,35 @@ def put(working: Working, account: bytes, cards: dict[str, bytes], book: str = "
             shelf.put(book, href, body, uid=href, component="VCARD", media_type="text/vcard")
 
     change(working, account, write)
+
+
+def test_an_erased_account_is_named_and_not_read(tool: ModuleType, tmp_path: Path) -> None:
+    place, home = tmp_path / "vault", tmp_path / "home"
+    kit = found(home, place)
+    (tmp_path / "kit.txt").write_text(kit.text(), "utf-8")
+    working = open_core(home)
+    new = [NewAccount(name, device="phone") for name in ("anna", "ben", "cleo")]
+    anna, ben, cleo = (made.account for made in working.store.accounts.create_many(new))
+    working.eraser.erase(anna, "anna")
+    keep_erasure(working.vault, working.signer, Erasure(ben, 1, []))  # and no further
+    working.close()
+    stranger = Signer(kit.vault, 1, Ed25519PrivateKey.generate())
+    keep_erasure(working.vault, stranger, Erasure(cleo, 1, []))
+    for _ in range(2):
+        done = run(place, tmp_path / "kit.txt", "list")
+        assert done.returncode == 0, done.stderr
+        lines = [line.split("  ") for line in done.stdout.splitlines()]
+        assert sorted(line[0] for line in lines if line[1] == "erased") == sorted(
+            [anna.hex(), ben.hex()]
+        )
+        assert {line[0] for line in lines if line[1] != "erased"} == {cleo.hex()}
+        for name in ("anna", anna.hex(), ben.hex()):
+            shown = run(place, tmp_path / "kit.txt", "show", name, "contacts")
+            assert (shown.returncode, shown.stdout) == (2, "")
+        recovery = Recovery(tmp_path / "new", place, kit, lambda event, **facts: None)
+        recovery.begin().close()  # the next epoch lists both
+        for path in place.glob("erasures/??/*"):
+            path.unlink()
 
 
 def change(working: Working, account: bytes, fn: Callable) -> None:

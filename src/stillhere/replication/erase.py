@@ -23,7 +23,13 @@ from stillhere.errors import StillhereError, Unavailable
 from stillhere.replication.slots import sealed
 from stillhere.replication.verified import forget_findings
 from stillhere.store.core import Core, Identity
-from stillhere.store.erased import Erased, erase_rows, read_erased, settle_erased
+from stillhere.store.erased import (
+    Erased,
+    erase_rows,
+    is_erased,
+    read_erased,
+    settle_erased,
+)
 from stillhere.store.store import Store
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.codec import forget_keys
@@ -39,7 +45,7 @@ from stillhere.vault.keys import digest_name, find_digests, find_owner
 from stillhere.vault.opened import Vault
 from stillhere.vault.signing import Signer
 
-STEPS = 4
+STEPS = 3
 AGAIN_S = 60.0  # what can't be completed is tried again after so long
 
 
@@ -60,21 +66,19 @@ class Eraser:
     def erase(
         self, account: bytes, folded: str, tick: Callable[[int, int], None] | None = None
     ) -> Erased:
-        """Erase an account, whose folded name is ``folded`` if it has one.
+        """Erase an account, whose folded name is ``folded`` if it has one; one that is erased is
+        completed.
 
         Raises Unavailable, which says how far it came; Fenced."""
         tell = tick or (lambda _done, _total: None)
-        with self._alone():
+        if not is_erased(self._core.reader(), account):
             erasure = self._write(account, folded)
             tell(1, STEPS)
             self.take_in([erasure])
-            tell(2, STEPS)
-            try:
-                self._release()
-                tell(3, STEPS)
-                self._rebuild()
-            except (StillhereError, sqlite3.Error) as error:
-                raise _not_complete(error) from error
+        tell(2, STEPS)
+        trouble = self.complete()
+        if trouble is not None:
+            raise trouble
         tell(STEPS, STEPS)
         return read_erased(self._core.reader())[account]
 
@@ -93,7 +97,7 @@ class Eraser:
             if erasure not in listed:
                 with suppress(BackendError):  # else a verification does
                     keep_erasure(self._vault, self._signer, erasure)
-        self.complete()
+        self.complete(wait=False)
 
     def take_in(self, erasures: Iterable[Erasure]) -> None:
         """Remove the rows of accounts whose erasure is in force; nobody is let in to them any
@@ -110,14 +114,17 @@ class Eraser:
             self._store.install(remove, urgent=True, durable=True).result()
             self._forget()
 
-    def complete(self) -> StillhereError | None:
-        """Complete what was begun; returns what stood in the way, if anything did."""
+    def complete(self, *, wait: bool = True) -> StillhereError | None:
+        """Complete what was begun; returns what stood in the way, if anything did. Unless it may
+        ``wait``, what another process has in hand is left to it."""
         if not any(erased.pending for erased in read_erased(self._core.reader()).values()):
             return None
         try:
-            with self._alone():
+            with self._alone(wait=wait):
                 self._release()
                 self._rebuild()
+        except BlockingIOError:
+            return None
         except (StillhereError, sqlite3.Error) as error:
             return _not_complete(error)
         return None
@@ -137,7 +144,7 @@ class Eraser:
         if not pending or time.monotonic() < self._not_before:
             return None
         self._not_before = time.monotonic() + AGAIN_S
-        return self.complete()
+        return self.complete(wait=False)
 
     def _write(self, account: bytes, folded: str) -> Erasure:
         try:
@@ -205,10 +212,12 @@ class Eraser:
             self._store.gate.opener.forget(read_erased(self._core.reader()))
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process erases at a time: a name that is free again may be taken by somebody."""
+    def _alone(self, *, wait: bool = True) -> Iterator[None]:
+        """One process erases at a time: a name that is free again may be taken by somebody.
+
+        Raises BlockingIOError where it may not wait and would have to."""
         with open(self._core.home / "erase.lock", "a+b") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
 

@@ -190,6 +190,12 @@ def _prove_newest(identity: Identity, vault: Vault) -> None:
     newest = read_epochs(vault)[-1]
     if newest.number > identity.epoch:
         raise sealed()
+    if newest.number < identity.epoch and identity.recovering:
+        raise Unavailable(
+            "this core is being recovered from a vault that could not be written",
+            safe="nothing was changed",
+            hint="let the vault be written, and start the same stillhere recover again",
+        )
     if newest.number < identity.epoch or newest.core != identity.core:
         raise Damaged(
             f"the vault does not know epoch {identity.epoch} of this core",

@@ -14,8 +14,7 @@ from stillhere.vault.keys import find_name
 class Candidate:
     """An account by the name or id that was given.
 
-    `extent` is None where its shelves are not in rows yet; `erased` says that nothing is left to
-    be done.
+    `extent` is None where its shelves are not in rows; `erased` says since when it is erased.
     """
 
     account: bytes

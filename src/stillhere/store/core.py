@@ -139,11 +139,13 @@ class Core:
         """Write the core's file anew, without traces of what was deleted, and empty its log.
 
         Pages keep pieces of what they held before they were split, whatever secure_delete says.
-        Takes the free space of the core once more; writes wait meanwhile. False when somebody
+        Takes the size of the core in free space; writes wait meanwhile. False when somebody
         was reading all the while, so that the log could not be emptied."""
-        os.environ["SQLITE_TMPDIR"] = str(self.home)  # not where other people's files are
+        folder = str(self.home).replace("'", "''")
         connection = self.connect()
         try:
+            # the copy is in the clear: it is not to lie where other programs' files are
+            connection.execute(f"PRAGMA temp_store_directory = '{folder}'")
             connection.execute("VACUUM")
             (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:

@@ -31,9 +31,6 @@ def run(
 
     with opened(home, to_erase=True) as core:
         found = find_candidate(core.working, account)
-        if found.erased is not None and not found.erased.pending:
-            answer(*_told(account, found, found.erased), as_json=as_json)
-            return
         if not yes and found.erased is None:
             _ask(account, found)
         with progress("erasing", as_json=as_json) as tick:
