@@ -29,7 +29,7 @@ _PLAIN = re.compile(
     rb"BEGIN:VCARD(?P<eol>\r?\n)VERSION:(?P<version>[34]\.0)(?P=eol).*(?P=eol)END:VCARD\s*\Z",
     re.DOTALL,
 )
-_VERSIONS = ("2.1", "3.0", "4.0")
+VERSIONS = ("2.1", "3.0", "4.0")
 _KINDS = ("KIND", "X-ADDRESSBOOKSERVER-KIND")
 
 
@@ -182,10 +182,10 @@ def _parse_any(data: bytes) -> Card:
 
 def _describe(found: dict[str, Line]) -> Card:
     version = found["VERSION"].value.strip().decode(errors="replace") if "VERSION" in found else ""
-    if version not in _VERSIONS:
+    if version not in VERSIONS:
         raise BadCard(
             f"VERSION {version[:20]!r} is not known" if version else "the card has no VERSION",
-            hint=f"known are {', '.join(_VERSIONS)}",
+            hint=f"known are {', '.join(VERSIONS)}",
         )
     kind = next((found[name].words() for name in _KINDS if name in found), "individual")
     uid = found["UID"].words() if "UID" in found else ""

@@ -17,12 +17,18 @@ END = re.compile(rb"END[ \t]*:[ \t]*VCARD[ \t]*\Z", re.IGNORECASE)
 
 _LINE = re.compile(rb"([^\r\n]*)(?:\r{0,2}\n|\r|\Z)")
 _HEAD = re.compile(
-    rb"(?:[A-Z0-9_-]+\.)?([A-Z0-9_-]+)[ \t]*((?:;(?:\"[^\"]*\"|[^\":])*)?):", re.IGNORECASE
+    rb"(?:(?P<group>[A-Z0-9_-]+)\.)?(?P<name>[A-Z0-9_-]+)[ \t]*"
+    rb"(?P<parameters>(?:;(?:\"[^\"]*\"|[^\":])*)?):",
+    re.IGNORECASE,
 )
+_PARAMETER = re.compile(r";((?:\"[^\"]*\"|[^\";])*)")
+_PARAMETER_VALUE = re.compile(r"(?:^|,)((?:\"[^\"]*\"|[^\",])*)")
+_CARET = re.compile(r"\^([n'^])")
 _QUOTED = re.compile(rb"[;=][ \t]*QUOTED-PRINTABLE[ \t]*(?:;|\Z)", re.IGNORECASE)
 _CHARSET = re.compile(rb";[ \t]*CHARSET[ \t]*=[ \t]*\"?([A-Z0-9_.:-]+)", re.IGNORECASE)
 _NEXT_CARD = re.compile(rb"\s*(?:\Z|BEGIN[ \t]*:[ \t]*VCARD)", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "B", "7BIT", "8BIT")
 
 
 class Line(NamedTuple):
@@ -40,7 +46,7 @@ class Line(NamedTuple):
     def name(self) -> str:
         """The property's name without its group, in capitals; empty for what is no property."""
         head = _HEAD.match(self.text)
-        return head[1].decode().upper() if head else ""
+        return head["name"].decode().upper() if head else ""
 
     @property
     def value(self) -> bytes:
@@ -51,11 +57,40 @@ class Line(NamedTuple):
     def words(self) -> str:
         """The value for a person to read: decoded, without escapes and outer blanks."""
         head = _HEAD.match(self.text)
-        parameters = head[2] if head else b""
-        value = self.value
-        if _QUOTED.search(parameters):
-            value = quopri.decodestring(value)
-        return _ESCAPE.sub(_unescape, decode_text(value, parameters)).strip()
+        return _words(self.value, head["parameters"] if head else b"")
+
+
+class Property(NamedTuple):
+    """One property of a card: group ("" for none) and name in capitals, the rest as it came."""
+
+    group: str
+    name: str
+    parameters: bytes
+    value: bytes
+
+    def words(self) -> str:
+        """The value for a person to read: decoded, without escapes and outer blanks."""
+        return _words(self.value, self.parameters)
+
+    def read_parameters(self) -> dict[str, list[str]]:
+        """Every parameter's values by its name in capitals (RFC 6350, 5; RFC 6868).
+
+        Values without a name are what vCard 2.1 leaves out the TYPE or ENCODING of. A TYPE in
+        quotes is a list all the same (RFC 6350, 6.4.1).
+        """
+        found: dict[str, list[str]] = {}
+        for parameter in _PARAMETER.findall(decode_text(self.parameters, self.parameters)):
+            name, named, text = parameter.partition("=")
+            name = name.strip().upper()
+            if not (name or named):
+                continue
+            if not named:
+                name, text = "ENCODING" if name in _ENCODINGS else "TYPE", parameter
+            values = [_unquote(value.strip()) for value in _PARAMETER_VALUE.findall(text)]
+            if name == "TYPE":
+                values = [one.strip() for value in values for one in value.split(",")]
+            found.setdefault(name, []).extend(values)
+        return found
 
 
 def logical_lines(data: bytes) -> Iterator[Line]:
@@ -84,6 +119,20 @@ def logical_lines(data: bytes) -> Iterator[Line]:
         yield Line(number - len(parts) + 1, start, end, _join(parts))
 
 
+def properties(card: bytes) -> Iterator[Property]:
+    """Every property of one card, in its order; those of a card inside it are not its own."""
+    depth = 0
+    for line in logical_lines(card):
+        if BEGIN.match(line.text):
+            depth += 1
+        elif END.match(line.text):
+            depth -= 1
+        elif depth == 1 and (head := _HEAD.match(line.text)):
+            group, name, parameters = head.groups(b"")
+            value = line.text[head.end() :]
+            yield Property(group.decode().upper(), name.decode().upper(), parameters, value)
+
+
 def opens_agent(text: bytes) -> bool:
     """Whether a card that begins on the next line is the value of this one (vCard 2.1)."""
     return text[-1:] == b":" and text[:5].upper() == b"AGENT"
@@ -105,7 +154,7 @@ def decode_text(data: bytes, parameters: bytes) -> str:
 
 def _is_quoted(text: bytes) -> bool:
     head = _HEAD.match(text)
-    return bool(head and _QUOTED.search(head[2]))
+    return bool(head and _QUOTED.search(head["parameters"]))
 
 
 def _join(parts: list[bytes]) -> bytes:
@@ -113,6 +162,19 @@ def _join(parts: list[bytes]) -> bytes:
         *broken, last = parts
         parts = [part.removesuffix(b"=") for part in broken] + [last]
     return b"".join(parts)
+
+
+def _words(value: bytes, parameters: bytes) -> str:
+    if _QUOTED.search(parameters):
+        value = quopri.decodestring(value)
+    return _ESCAPE.sub(_unescape, decode_text(value, parameters)).strip()
+
+
+def _unquote(value: str) -> str:
+    """A parameter's value without its quotes and the escapes of RFC 6868."""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    return _CARET.sub(lambda escape: {"n": "\n", "'": '"'}.get(escape[1], "^"), value)
 
 
 def _unescape(escape: re.Match[str]) -> str:
