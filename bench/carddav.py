@@ -1,4 +1,4 @@
-"""PUT/s on 1 and 16 connections, and the four reads of a book, side by side with peers.
+"""PUT/s on 1 and 16 connections, and the five reads of a book, side by side with peers.
 
 Per round and server: a fresh process with empty storage; `cards` new cards over one connection;
 as many into a second book over 16; then the reads of the first book over one connection, after
@@ -8,6 +8,7 @@ A read's figure is the median of its repetitions, in milliseconds.
 
 from __future__ import annotations
 
+import re
 import statistics
 import tempfile
 import time
@@ -26,6 +27,8 @@ CONNECTIONS = 16
 READ_BUDGET_S = 3.0
 READS_AT_MOST = 25
 READS_AT_LEAST = 3
+SOUGHT = "zo"
+NAMED = re.compile(rb"\nFN:([^\r\n]*)")
 HIGHER_IS_BETTER = ("put_1_per_s", "put_16_per_s")
 
 
@@ -51,6 +54,7 @@ def run(options: Options) -> dict[str, Any]:
             "Stillhere answers a PUT once its segment is durable in the vault: fsync, link, fsync.",
             "Radicale: htpasswd plain, HTTP/1.0: a new connection for each request, fsync on.",
             "Xandikos: no log-in (it takes passwords over HTTPS only); a git commit for each PUT.",
+            f"search_ms: addressbook-query, names that contain {SOUGHT!r}, ETags only.",
             "generator_share near 1.0 on a line of ours means that the generator was the limit.",
         ],
     }
@@ -71,7 +75,7 @@ def _measure(name: str, options: Options, cards: list[tuple[str, bytes]]) -> dic
         found = _put_all(server, book, cards, 1) | _put_all(
             server, server.make_book("many"), cards, CONNECTIONS
         )
-        return found | _read_all(server, book, [book + href for href, _ in cards])
+        return found | _read_all(server, book, cards)
 
 
 def _put_all(
@@ -91,7 +95,8 @@ def _put_all(
     }
 
 
-def _read_all(server: Server, book: str, hrefs: list[str]) -> dict[str, float]:
+def _read_all(server: Server, book: str, cards: list[tuple[str, bytes]]) -> dict[str, float]:
+    hrefs = [book + href for href, _ in cards]
     connection = Connection(server.address)
     first = connection.ask(dav.sync(book, server.login), expect=207)
     token = dav.read_token(first.body)
@@ -103,11 +108,18 @@ def _read_all(server: Server, book: str, hrefs: list[str]) -> dict[str, float]:
             len(hrefs),
         ),
         "propfind_ms": (dav.list_book(book, server.login), dav.count_cards, len(hrefs)),
+        "search_ms": (dav.search(book, server.login, SOUGHT), dav.count_cards, _count(cards)),
         "no_change_sync_ms": (dav.sync(book, server.login, token), dav.count_cards, 0),
     }
     found = {name: _time_read(connection, *read) for name, read in reads.items()}
     connection.close()
     return found
+
+
+def _count(cards: list[tuple[str, bytes]]) -> int:
+    """How many have what is sought in their names."""
+    names = [NAMED.search(card.replace(b"\r\n ", b"")) for _, card in cards]
+    return sum(SOUGHT in name[1].decode().lower() for name in names if name)
 
 
 def _time_read(

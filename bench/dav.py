@@ -1,6 +1,7 @@
 """CardDAV requests as ready bytes, and the few answers the benches look into.
 
-RFC 4918 (PROPFIND), RFC 5689 (extended MKCOL), RFC 6352 (addressbook-multiget),
+RFC 4918 (PROPFIND), RFC 5689 (extended MKCOL), RFC 6352 (addressbook-multiget and
+addressbook-query),
 RFC 6578 (sync-collection).
 """
 
@@ -104,6 +105,17 @@ def multiget(path: str, login: Login, hrefs: Iterable[str]) -> bytes:
     body = (
         f"{XML}<C:addressbook-multiget {NAMESPACES}><D:prop><D:getetag/><C:address-data/>"
         f"</D:prop>{listed}</C:addressbook-multiget>"
+    )
+    return request("REPORT", path, login, body.encode(), depth="1")
+
+
+def search(path: str, login: Login, words: str) -> bytes:
+    """addressbook-query for the names of whom the words are part of the name."""
+    body = (
+        f"{XML}<C:addressbook-query {NAMESPACES}><D:prop><D:getetag/></D:prop><C:filter>"
+        '<C:prop-filter name="FN"><C:text-match collation="i;unicode-casemap"'
+        f' match-type="contains">{words}</C:text-match></C:prop-filter></C:filter>'
+        "</C:addressbook-query>"
     )
     return request("REPORT", path, login, body.encode(), depth="1")
 
