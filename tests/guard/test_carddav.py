@@ -18,6 +18,10 @@ from stillhere.vault.backends import BackendError
 
 LOST = card("u1", "Lost")
 EDITED = card("u1", "Edited")
+LOOK_FOR_LOST = (
+    '<C:filter><C:prop-filter name="FN"><C:text-match>lost</C:text-match></C:prop-filter>'
+    "</C:filter>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,7 @@ def every_request(phone: Device) -> Iterator[Answer]:
         yield phone.ask("MOVE", path, destination=f"{phone.book}z.vcf")
         yield phone.ask("PROPPATCH", path, "<x/>")
         yield phone.ask("REPORT", path, "<x/>")
+        yield phone.query(path=path)
     yield phone.sync()
     yield phone.sync("made up")
     yield phone.multiget("a.vcf", "none.vcf")
@@ -164,6 +169,41 @@ class TestHeld:
         assert set(held.listed(held.multiget("a.vcf", "b.vcf"))) == {"b.vcf"}
         assert held.multiget("a.vcf").found == {}
         assert held.multiget("a.vcf", properties="<getetag/>").found == {}
+
+    @pytest.mark.parametrize(
+        "inside", ["", LOOK_FOR_LOST, "<C:limit><C:nresults>3</C:nresults></C:limit>"]
+    )
+    def test_queries_show_it_unchanged(self, phone: Device, inside: str) -> None:
+        before = phone.query(inside)
+        assert "a.vcf" in phone.listed(before)
+        phone.hold("a.vcf")
+        assert phone.query(inside).body == before.body
+
+    @pytest.mark.parametrize(
+        "condition", ["<C:text-match>Nobody</C:text-match>", "<C:is-not-defined/>"]
+    )
+    def test_it_passes_a_filter_that_its_uid_does_not_decide(
+        self, held: Device, condition: str
+    ) -> None:
+        inside = f'<C:filter><C:prop-filter name="FN">{condition}</C:prop-filter></C:filter>'
+        assert set(held.listed(held.query(inside))) == {"a.vcf"}
+        assert set(held.listed(held.query(inside, path=f"{held.book}a.vcf"))) == {"a.vcf"}
+
+    @pytest.mark.parametrize(
+        ("uid", "expected"), [("u1", {"a.vcf"}), ("u2", {"b.vcf"}), ("u9", set())]
+    )
+    def test_its_uid_decides(self, held: Device, uid: str, expected: set[str]) -> None:
+        inside = (
+            f'<C:filter><C:prop-filter name="UID"><C:text-match match-type="equals">{uid}'
+            "</C:text-match></C:prop-filter></C:filter>"
+        )
+        assert set(held.listed(held.query(inside))) == expected
+
+    def test_a_query_for_cards_still_names_it(self, held: Device) -> None:
+        answer = held.query(properties="<getetag/><C:address-data/>")
+        assert set(held.listed(answer)) == {"a.vcf", "b.vcf", "c.vcf"}
+        [lost] = [response for path, response in answer.found.items() if path.endswith("a.vcf")]
+        assert set(lost.properties[404]) == {f"{C}address-data"}
 
     def test_get_and_head_are_503(self, held: Device) -> None:
         assert is_503(held.get("a.vcf"))
@@ -353,6 +393,8 @@ def test_no_response_inside_a_listing_is_503(phone: Device) -> None:
         phone.sync(),
         phone.propfind(phone.book, "<getetag/>", depth="1"),
         phone.multiget("a.vcf", "b.vcf"),
+        phone.query(),
+        phone.query(properties="<getetag/><C:address-data/>"),
         phone.ask("PROPFIND", phone.book, depth="1"),
         phone.ask(
             "PROPFIND", phone.book, f"<propfind {NAMESPACES}><propname/></propfind>", depth="1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -152,12 +152,16 @@ class Shelf:
 
     def all_bodies(self, collection: str) -> list[tuple[Record, bytes | None]]:
         """Every present and held record of a collection with its body, by name."""
+        return list(self.each_body(collection))
+
+    def each_body(self, collection: str) -> Iterator[tuple[Record, bytes | None]]:
+        """The same one by one, for who looks at many and keeps few."""
         rows = self._sql.execute(
             f"SELECT {_COLUMNS}, body FROM records"  # noqa: S608
             " WHERE shelf = ? AND collection = ? AND state <> 1 ORDER BY href",
             (self._row.id, collection),
         )
-        return list(map(self._with_body, rows))
+        return map(self._with_body, rows)
 
     def by_uid(self, collection: str, uid: str) -> Record | None:
         """The present or held record that has this UID, or None."""

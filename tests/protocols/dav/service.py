@@ -166,6 +166,18 @@ class Device:
             "</C:addressbook-multiget>",
         )
 
+    def query(
+        self, inside: str = "", *, properties: str = "<getetag/>", path: str = "", **headers: str
+    ) -> Answer:
+        """addressbook-query with a filter, and what may follow it."""
+        return self.ask(
+            "REPORT",
+            path or self.book,
+            f"<C:addressbook-query {NAMESPACES}><prop>{properties}</prop>{inside}"
+            "</C:addressbook-query>",
+            **({"depth": "1"} | headers),
+        )
+
     def listed(self, answer: Answer) -> dict[str, str]:
         """ETags by name of the cards in a listing or delta; "" for those that are gone."""
         return {

@@ -37,7 +37,12 @@ def test_an_address_book_says_what_it_takes(phone: Device) -> None:
     types = book.properties[200][f"{C}supported-address-data"]
     assert {node.get("version") for node in types} == {"3.0", "4.0"}
     reports = {node[0][0].tag for node in book.properties[200][f"{D}supported-report-set"]}
-    assert reports == {f"{D}sync-collection", f"{C}addressbook-multiget", f"{D}expand-property"}
+    assert reports == {
+        f"{D}sync-collection",
+        f"{C}addressbook-multiget",
+        f"{C}addressbook-query",
+        f"{D}expand-property",
+    }
     assert book.text(f"{D}sync-token") == book.text(f"{CS}getctag") == phone.sync().token
 
 

@@ -89,7 +89,6 @@ def test_needs_a_book(phone: Device) -> None:
 
 def test_other_reports_are_403_by_name(phone: Device) -> None:
     for body in (
-        f"<C:addressbook-query {NAMESPACES}><prop/></C:addressbook-query>",
         f"<principal-property-search {NAMESPACES}/>",
         "<x/>",
     ):

@@ -70,9 +70,16 @@ def app(
     max_xml_bytes: int = 1_000_000,
     max_hrefs: int = 10_000,
     max_page: int = 10_000,
+    max_answer_bytes: int = 100_000_000,
 ) -> Door:
     """The ASGI application for /dav/ and /.well-known/carddav. Sizes in bytes, else counts."""
-    limits = Limits(card=max_card_bytes, xml=max_xml_bytes, hrefs=max_hrefs, page=max_page)
+    limits = Limits(
+        card=max_card_bytes,
+        xml=max_xml_bytes,
+        hrefs=max_hrefs,
+        page=max_page,
+        answer=max_answer_bytes,
+    )
     return Door(store, limits)
 
 

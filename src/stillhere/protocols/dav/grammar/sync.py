@@ -6,15 +6,19 @@ from typing import NamedTuple
 
 from lxml.etree import _Element
 
-from stillhere.protocols.dav.grammar.webdav import Wanted, read_wanted, response, status_line
+from stillhere.protocols.dav.grammar.webdav import (
+    Wanted,
+    read_nresults,
+    read_wanted,
+    response,
+    status_line,
+)
 from stillhere.protocols.dav.grammar.xml import BadXML, D, element, escape
 
 REPORT = f"{D}sync-collection"
 SYNC_TOKEN = f"{D}sync-token"
 VALID_SYNC_TOKEN = f"{D}valid-sync-token"
 MAX_TOKEN = 1024
-
-_LIMIT_REACHED = f"<D:error>{element(f'{D}number-of-matches-within-limits')}</D:error>"
 
 
 class SyncCollection(NamedTuple):
@@ -40,7 +44,8 @@ def read_sync_collection(root: _Element) -> SyncCollection:
         raise BadXML("DAV:sync-level is 1 or infinite")
     if len(token) > MAX_TOKEN:
         raise BadXML("the sync token is too long")
-    return SyncCollection(token, _read_limit(root), read_wanted(root))
+    limit = read_nresults(root.findtext(f"{D}limit/{D}nresults"))
+    return SyncCollection(token, limit, read_wanted(root))
 
 
 def removed(href: str) -> str:
@@ -48,24 +53,6 @@ def removed(href: str) -> str:
     return response(href, status_line(404))
 
 
-def truncated(href: str) -> str:
-    """The response for the collection itself that says more is waiting (3.6)."""
-    return response(href, status_line(507) + _LIMIT_REACHED)
-
-
 def token_element(token: str) -> str:
     """The DAV:sync-token that ends the answer."""
     return element(SYNC_TOKEN, escape(token))
-
-
-def _read_limit(root: _Element) -> int | None:
-    text = root.findtext(f"{D}limit/{D}nresults")
-    if text is None:
-        return None
-    try:
-        limit = int(text)
-    except ValueError:
-        limit = 0
-    if limit < 1:
-        raise BadXML("DAV:nresults is a number from 1")
-    return limit

@@ -25,6 +25,7 @@ MAX_PROPERTIES = 200
 MAX_NAME_CHARACTERS = 16_384
 """All names of one request together: each may come back with every member of a collection."""
 
+WITHIN_LIMITS = f"{D}number-of-matches-within-limits"
 DISPLAYNAME = f"{D}displayname"
 DESCRIPTION = f"{C}addressbook-description"
 TEXT_PROPERTIES = frozenset({DISPLAYNAME, DESCRIPTION})
@@ -127,6 +128,19 @@ def read_depth(header: bytes | None, missing: int | None) -> int | None:
     raise BadXML("Depth is 0, 1 or infinity")
 
 
+def read_nresults(text: str | None) -> int | None:
+    """The most responses that a device takes in one answer (RFC 5323, 5.17). Raises BadXML."""
+    if text is None:
+        return None
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise BadXML("nresults is a number from 1")
+    return limit
+
+
 def status_line(status: int) -> str:
     """A DAV:status element."""
     return f"<D:status>{_STATUS[status]}</D:status>"
@@ -145,6 +159,12 @@ def propstat(found: str, missing: str) -> str:
 def response(href: str, content: str) -> str:
     """One DAV:response; ``href`` is percent-encoded and safe in XML."""
     return f"<D:response><D:href>{href}</D:href>{content}</D:response>"
+
+
+def truncated(href: str) -> str:
+    """The response for the request's own resource that says there is more (RFC 6578, 3.6)."""
+    reason = f"<D:error>{element(WITHIN_LIMITS)}</D:error>"
+    return response(href, status_line(507) + reason)
 
 
 def multistatus(responses: Iterable[str | bytes], after: str = "") -> bytes:

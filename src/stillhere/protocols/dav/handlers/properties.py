@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stillhere.protocols.dav.grammar import carddav, principal, sync, versioning, webdav
+from stillhere.protocols.dav.grammar import carddav, principal, query, sync, versioning, webdav
 from stillhere.protocols.dav.grammar.mkcol import RESOURCETYPE
 from stillhere.protocols.dav.grammar.paths import PRINCIPALS, Level, write_name
 from stillhere.protocols.dav.grammar.webdav import DESCRIPTION, DISPLAYNAME, Ask, Wanted
@@ -17,7 +17,7 @@ from stillhere.protocols.dav.handlers.request import Request, Seat
 from stillhere.store import Collection
 
 GETCTAG = f"{CS}getctag"
-BOOK_REPORTS = (sync.REPORT, carddav.MULTIGET, versioning.EXPAND_PROPERTY)
+BOOK_REPORTS = (sync.REPORT, carddav.MULTIGET, query.REPORT, versioning.EXPAND_PROPERTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Limits:
     hrefs: int = 10_000
     page: int = 10_000
     """Members in one answer of sync-collection."""
+    answer: int = 100_000_000
+    """Bytes of an answer to addressbook-query."""
     properties: int = 65_536
     """What devices may keep with one address book besides its cards."""
 

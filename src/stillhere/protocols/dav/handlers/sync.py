@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stillhere.protocols.dav.grammar import carddav, sync
+from stillhere.protocols.dav.grammar import carddav, sync, webdav
 from stillhere.protocols.dav.grammar.paths import Level, write_name
 from stillhere.protocols.dav.grammar.sync import SyncCollection
 from stillhere.protocols.dav.handlers.answer import (
@@ -129,7 +129,7 @@ def _answer(
     subject = Subject(request, Level.BOOK, book)
     responses: list[str | bytes] = list(_responses(shelf, subject, asked, book, page.records))
     if page.truncated:
-        responses.append(sync.truncated(subject.href))
+        responses.append(webdav.truncated(subject.href))
     return multistatus(responses, sync.token_element(request.token(book.name, page.position)))
 
 
