@@ -24,6 +24,7 @@ from stillhere.recovery.keys import KitKeys
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Backend, Missing
 from stillhere.vault.backends.directory import Directory
+from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.image import load_image
 from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import EMPTY_ROOT, Manifest, read_manifest
@@ -61,48 +62,6 @@ class Mirrored:
     records: int
     size: int
     damaged: frozenset[bytes]
-
-
-class Overlay:
-    """The mirror before the vault: what was mirrored is read near, the rest from the vault."""
-
-    def __init__(self, near: Directory, far: Backend) -> None:
-        self.place = far.place
-        self._near = near
-        self._far = far
-
-    def create(self, name: str, data: bytes) -> None:
-        """Objects are only ever made in the vault."""
-        self._far.create(name, data)
-
-    def read(self, name: str) -> bytes:
-        """A whole object."""
-        try:
-            return self._near.read(name)
-        except Missing:
-            return self._far.read(name)
-
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """A piece of an object."""
-        try:
-            return self._near.read_range(name, offset, length)
-        except Missing:
-            return self._far.read_range(name, offset, length)
-
-    def size(self, name: str) -> int:
-        """An object's size in bytes."""
-        try:
-            return self._near.size(name)
-        except Missing:
-            return self._far.size(name)
-
-    def names(self, folder: str) -> list[str]:
-        """A folder's names, as the vault has them."""
-        return self._far.names(folder)
-
-    def delete(self, name: str, *, durable: bool = False) -> None:
-        """Remove an object from the vault."""
-        self._far.delete(name, durable=durable)
 
 
 def overlay(near: Path, vault: Vault) -> Vault:

@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from stillhere.errors import Damaged, Fenced, Surplus, Unavailable
+from stillhere.errors import Damaged
+from stillhere.replication.deliver import deliver, taken, unavailable
 from stillhere.replication.replay import replay
-from stillhere.replication.slots import Slots, sealed
+from stillhere.replication.slots import Slots
 from stillhere.store.core import Core, Identity
 from stillhere.store.journal import Receipt
 from stillhere.store.records import Change, ShelfChanges
-from stillhere.vault.backends import BackendError, Exists, Missing
-from stillhere.vault.epochs import is_seal
+from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.layout import segment_name
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
@@ -42,7 +42,6 @@ from stillhere.vault.tail import Span, list_journal, read_source
 MAX_UNROLLED = 512  # segments outside roll-ups; past twice that, writes slow down
 MAX_TAIL = 64 << 20  # bytes outside the ledger, likewise
 SLOW_DOWN_S, SLOW_STEPS = 0.02, 50
-TRIES = 3
 _INTENT = struct.Struct(">QQQ")
 
 
@@ -115,7 +114,7 @@ class VaultJournal:
             keys,
         )
         os.pwrite(self._intent, _INTENT.pack(self._identity.epoch, self.writer, number), 0)
-        self._create(segment_name(self._identity.epoch, self.writer, number), data)
+        deliver(self._vault, segment_name(self._identity.epoch, self.writer, number), data)
         self.written, self._touched, self._digest = number, touched, digest_of(data)
         self.tail_bytes += len(data)
         due = number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2
@@ -131,39 +130,11 @@ class VaultJournal:
                 break
             time.sleep(SLOW_DOWN_S)
 
-    def _create(self, name: str, data: bytes) -> None:
-        """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again.
-
-        Mine whose create failed is created once more: only where that finds it there is it
-        known to be durable."""
-        failure: BackendError | None = None
-        for attempt in range(TRIES):
-            failed = False
-            try:
-                self._vault.backend.create(name, data)
-            except (BackendError, Exists, Missing) as error:
-                failed = not isinstance(error, Exists)
-                failure = error if isinstance(error, BackendError) else failure
-            else:
-                return
-            try:
-                there = self._vault.backend.read(name)
-            except Missing:
-                time.sleep(0.05 * attempt)
-                continue
-            except BackendError as error:
-                raise _unavailable(error) from error
-            if there != data:
-                raise _taken(self._vault, name, there)
-            if not failed:
-                return
-        raise _unavailable(failure) from failure
-
     def _take_slot(self) -> None:
         try:
             self.writer = self._slots.take()
         except BackendError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         row = self._sql.execute(
             "SELECT segment, digest FROM writers WHERE epoch = ? AND writer = ?",
             (self._identity.epoch, self.writer),
@@ -226,9 +197,9 @@ class VaultJournal:
         except Missing:
             return committed.get(writer, (0, bytes(32)))
         except BackendError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         if source is None:
-            raise _taken(self._vault, name, data)
+            raise taken(self._vault, name, data)
         replay(connection, [source], self._core.data_keys.get)
         return number, digest_of(data)
 
@@ -270,23 +241,4 @@ def _entry(change: Change) -> Entry:
         change.media_type,
         change.size,
         change.digest,
-    )
-
-
-def _taken(vault: Vault, name: str, data: bytes) -> Fenced:
-    if is_seal(vault, name, data):
-        return sealed()
-    return Surplus(
-        f"somebody else has written {name}",
-        safe="everything that was acknowledged is in the vault",
-        hint="two cores run on one vault: stop this one, or recover",
-    )
-
-
-def _unavailable(error: BackendError | None) -> Unavailable:
-    return Unavailable(
-        error.what if error else "the vault can't be written",
-        safe="nothing that was acknowledged is lost; this change was not acknowledged",
-        hint=(error.hint if error else "") or "look at the vault; writes go on when it does",
-        retry_after=30,
     )
