@@ -18,6 +18,7 @@ from typing import NamedTuple
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.found import found
 from stillhere.replication.start import Working, anchor_of, assemble, open_core, prove_start
+from stillhere.replication.window import Window
 from stillhere.store import Core, ShelfWrite
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
@@ -58,23 +59,23 @@ class Service:
     kit: Kit
 
     @contextmanager
-    def at_work(self, home: Path | None = None) -> Iterator[Working]:
-        """Its core, proven and open."""
-        working = open_core(home or self.home, self.place)
+    def at_work(self, home: Path | None = None, window: Window | None = None) -> Iterator[Working]:
+        """Its core, proven and open; with a window it acknowledges by the core."""
+        working = open_core(home or self.home, self.place, window)
         try:
             yield working
         finally:
             working.close()
 
     @contextmanager
-    def unsteady(self) -> Iterator[tuple[Working, Unsteady]]:
+    def unsteady(self, window: Window | None = None) -> Iterator[tuple[Working, Unsteady]]:
         """Its core at work on a storage that fails on demand."""
         core = Core(self.home)
         identity = core.identity()
         backend = Unsteady(self.place)
         vault = open_vault(backend, identity.root_public)
         prove_start(core, identity, vault)
-        working = assemble(core, identity, vault)
+        working = assemble(core, identity, vault, window)
         try:
             yield working, backend
         finally:

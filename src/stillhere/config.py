@@ -37,13 +37,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         "127.0.0.1:8080"
     )
     ack: Annotated[
-        Literal["vault"],
-        Meta(description='a change is acknowledged when it is durable in: "vault"'),
+        Literal["vault", "core"],
+        Meta(
+            description='a change is acknowledged when it is durable in the "vault" (a loss costs'
+            ' nothing), or in the "core", which ships it to the vault at once'
+        ),
     ] = "vault"
     write_within_s: Annotated[
         int,
         Meta(description="how long a change may wait for the vault, seconds", ge=1, le=600),
     ] = 30
+    ack_window_s: Annotated[
+        int,
+        Meta(
+            description='with ack = "core", what a loss may cost (the RPO), seconds: nothing is'
+            " acknowledged while the vault is further behind, or has not answered for longer",
+            ge=3,
+            le=3600,
+        ),
+    ] = 30
+    spool_bytes: Annotated[
+        int,
+        Meta(description='with ack = "core", how much may wait for the vault, bytes', ge=1 << 20),
+    ] = 256 << 20
     max_card_bytes: Annotated[
         int, Meta(description="largest contact that is taken, bytes", ge=1024, le=64 << 20)
     ] = 4 << 20

@@ -36,7 +36,7 @@ def test_a_relative_vault_starts_at_the_home(tmp_path: Path) -> None:
         ("vault = 3", "vault: expected str, got int"),
         ('vault = ""', "vault: expected str of length >= 1"),
         ('vault = "v"\ntypo = 1', "no such setting: typo"),
-        ('vault = "v"\nack = "core"', "ack: Invalid enum value 'core'"),
+        ('vault = "v"\nack = "disk"', "ack: Invalid enum value 'disk'"),
         ('vault = "v"\ntail_bytes = 3', "tail_bytes: expected int >= 1048576"),
         ('vault = "v"\nlisten = "::1:80"', "'::1:80' is not HOST:PORT"),
         ('vault = "v"\ntrusted_proxies = [1]', "trusted_proxies[0]: expected str"),

@@ -1,9 +1,9 @@
 """A core in a process of its own that SIGKILL ends at a chosen moment.
 
-Usage: killed.py HOME VAULT MOMENT. It stores 1.vcf, 2.vcf … for anna, printing the name of each
+Usage: killed.py HOME VAULT MOMENT ACK. It stores 1.vcf, 2.vcf … for anna, printing the name of each
 that was acknowledged, and dies around the third of its segments: `before` it is made, `after`
 it is durable and before the commit, or `between` the registration of its writer and its
-first segment.
+first segment. ACK says where its segments are made first: in the `vault` or in the `core`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.rooms import Service, is_segment, put
 
 from stillhere.replication.start import assemble, prove_start
+from stillhere.replication.window import Window
 from stillhere.store import Core
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.opened import open_vault
@@ -27,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Deadly(Directory):
     """A directory in which the third segment is the end of the process."""
 
-    def __init__(self, root: Path, moment: str) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, moment: str, *, create: bool = False) -> None:
+        super().__init__(root, create=create)
         self.moment = moment
         self.left = 1 if moment == "between" else 3
 
@@ -41,10 +42,10 @@ class Deadly(Directory):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill_at(service: Service, moment: str) -> list[str]:
+def kill_at(service: Service, moment: str, ack: str = "vault") -> list[str]:
     """Run such a process to its end; the names it was told are safe."""
     done = subprocess.run(
-        [sys.executable, __file__, str(service.home), str(service.place), moment],
+        [sys.executable, __file__, str(service.home), str(service.place), moment, ack],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -56,12 +57,17 @@ def kill_at(service: Service, moment: str) -> list[str]:
     return done.stdout.split()
 
 
-def main(home: Path, place: Path, moment: str) -> None:
+def main(home: Path, place: Path, moment: str, ack: str) -> None:
     core = Core(home)
     identity = core.identity()
-    vault = open_vault(Deadly(place, moment), identity.root_public)
+    window = Window(60, 1 << 20) if ack == "core" else None
+    backend = Directory(place) if window else Deadly(place, moment)
+    vault = open_vault(backend, identity.root_public)
     prove_start(core, identity, vault)
-    working = assemble(core, identity, vault)
+    working = assemble(core, identity, vault, window)
+    if window:
+        working.spool._files = Deadly(home / "spool", moment, create=True)
+        working.ship()
     anna = working.store.accounts.find("anna")
     for number in range(1, 9):
         put(working, anna, f"{number}.vcf", f"{number}")
@@ -69,4 +75,4 @@ def main(home: Path, place: Path, moment: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

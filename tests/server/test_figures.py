@@ -44,7 +44,8 @@ def test_counts_and_protection(home: Path) -> None:
         ("contacts", 1, 0, 0),
     ]
     assert (status.kinds[1].records, status.kinds[1].bytes) == (CONTACTS, 100 * CONTACTS)
-    assert (status.protection.behind, status.protection.trouble) == (0, "")
+    protection = status.protection
+    assert (protection.rpo_s, protection.behind_segments, protection.trouble) == (0, 0, "")
     assert status.protection.tail_segments
     assert status.protection.last_compacted_at is None
     assert status.protection.last_proven_at is None

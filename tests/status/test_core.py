@@ -16,7 +16,10 @@ PROTECTED = Protection(
     vault="/vault",
     ack="vault",
     epoch=2,
-    behind=0,
+    rpo_s=0,
+    behind_segments=0,
+    behind_bytes=0,
+    behind_s=0.0,
     trouble="",
     last_change_at=NOW - 60_000,
     last_compacted_at=None,
@@ -50,13 +53,25 @@ def changed(**facts: object) -> CoreStatus:
 def test_a_protected_core() -> None:
     told = text(STATUS)
     assert "every acknowledged change is in the vault (0 behind)" in told
+    assert "RPO        0: nothing is acknowledged before the vault has it" in told
     assert "contacts        2       1      300     3    87.9 KB" in told
     assert "first contact  0.4 s" in told
     assert warnings(PROTECTED) == []
 
 
 def test_what_is_behind_is_counted() -> None:
-    assert "all but the last 3 changes" in text(changed(behind=3))
+    behind = changed(ack="core", rpo_s=30, behind_segments=3, behind_bytes=12_288, behind_s=1.25)
+    told = text(behind)
+    assert "behind: 3 segments, 12.0 KB, the oldest 1.2 s old" in told
+    assert "RPO        30 s: what a loss may cost" in told
+    assert "every acknowledged change" not in told
+    assert warnings(behind.protection) == []
+
+
+def test_a_vault_that_is_too_far_behind_is_warned_of() -> None:
+    behind = changed(ack="core", rpo_s=30, behind_segments=1, behind_bytes=500, behind_s=75.0)
+    (warned,) = warnings(behind.protection)
+    assert warned[0] == "the vault is 75 s behind: nothing is acknowledged meanwhile"
 
 
 def test_a_vault_that_cannot_be_read_is_not_called_protection() -> None:

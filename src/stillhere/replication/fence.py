@@ -16,9 +16,9 @@ import time
 from collections.abc import Awaitable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
 
 from stillhere.errors import StillhereError, Surplus
+from stillhere.replication.moment import Moment
 from stillhere.replication.slots import own_writers, sealed
 from stillhere.replication.start import Working
 from stillhere.vault.backends import BackendError, Missing
@@ -28,25 +28,6 @@ GRACE_S = 0.5
 PATIENCE_S = 1.0  # how long a look may take; a vault that is silent for longer is not there
 SLACK_S = 0.5
 STEP_S = 0.005
-
-
-class Moment(NamedTuple):
-    """A point in time by two clocks: one goes on while the machine sleeps, the other is set
-    right after it was resumed from a snapshot. In seconds."""
-
-    boot: float
-    wall: float
-
-    @classmethod
-    def now(cls) -> Moment:
-        """This moment."""
-        return cls(time.clock_gettime(time.CLOCK_BOOTTIME), time.time())
-
-    def age(self) -> float:
-        """Seconds since then, by the clock that says most."""
-        return max(
-            time.clock_gettime(time.CLOCK_BOOTTIME) - self.boot, abs(time.time() - self.wall)
-        )
 
 
 class Fence:
@@ -104,12 +85,17 @@ def check_fence(working: Working) -> bool:
     """Close the store for ever if another core has taken over, or writes beside this one.
 
     Returns whether the vault could be asked at all."""
+    window = working.window
+    mark = window.mark() if window is not None else None
     try:
         _look(working)
     except BackendError:
         return False
     except StillhereError as error:
-        working.store.gate.halt(error)
+        working.store.gate.halt(working.spool.name_rest(error))
+    else:
+        if window is not None and mark is not None:
+            window.see(mark)
     return True
 
 

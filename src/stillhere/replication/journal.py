@@ -1,9 +1,12 @@
-"""The journal in the vault: a group of changes becomes one segment, durable before it commits.
+"""The journal: a group of changes becomes one segment, durable before it commits.
 
 settle    what a writer of this core made durable and did not commit is replayed first
+order     what other writers of this core have in the spool goes to the vault first
 encode    every change as an entry, each shelf's chain extended over its entries
 seal      a part per shelf under its account's key, one segment for the group
 create    the segment's slot in the vault; what is uncertain is resolved by reading it
+
+With ``ack = "core"`` the slot is taken in the spool, while the window is open.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from stillhere.errors import Damaged
 from stillhere.replication.deliver import deliver, taken, unavailable
 from stillhere.replication.replay import replay
 from stillhere.replication.slots import Slots
+from stillhere.replication.spool import Spool
+from stillhere.replication.window import Window
 from stillhere.store.core import Core, Identity
 from stillhere.store.journal import Receipt
 from stillhere.store.records import Change, ShelfChanges
@@ -46,10 +51,23 @@ _INTENT = struct.Struct(">QQQ")
 
 
 class VaultJournal:
-    """One writer's journal. Used by the writing thread only, but for ``written``."""
+    """One writer's journal. Used by the writing thread only, but for its figures.
 
-    def __init__(self, vault: Vault, core: Core, identity: Identity, slots: Slots) -> None:
+    With a ``window`` it acknowledges by the core."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        core: Core,
+        identity: Identity,
+        slots: Slots,
+        spool: Spool,
+        window: Window | None = None,
+    ) -> None:
         self._vault = vault
+        self._near = spool.before(vault)
+        self._spool = spool
+        self._window = window
         self._core = core
         self._identity = identity
         self._slots = slots
@@ -58,11 +76,22 @@ class VaultJournal:
         self._touched = b""
         self._digest = bytes(32)
         self.writer: int | None = None
-        self.written = 0  # the last segment of this writer that is in the vault
+        self.written = 0  # the last segment of this writer that is durable
+        self._shipped = 0  # the last one that is known to be in the vault, with a window
         self.rolled = 0  # the last one that is in a roll-up
         self.tail_bytes = 0  # written since the last compaction
         self.busy = False
         self.wake: Callable[[], None] | None = None  # set by whoever tends this journal
+        self.ship: Callable[[], None] | None = None  # set by whoever ships what is spooled
+
+    @property
+    def shipped(self) -> int:
+        """The last segment of this writer that is in the vault."""
+        return self.written if self._window is None else self._shipped
+
+    def note_shipped(self, number: int) -> None:
+        """This writer's segments up to this one have been shipped."""
+        self._shipped = max(self._shipped, number)
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Replay what was made durable and not committed, by this writer or a dead one."""
@@ -94,6 +123,8 @@ class VaultJournal:
         if self.writer is None:
             self._take_slot()
         assert self.writer is not None
+        self._keep_order(self.writer)
+        self._wait_for_window()
         self._slow_down()
         keys = [self._core.data_keys.get(group.account) for group in groups]
         parts, chains = [], []
@@ -114,7 +145,7 @@ class VaultJournal:
             keys,
         )
         os.pwrite(self._intent, _INTENT.pack(self._identity.epoch, self.writer, number), 0)
-        deliver(self._vault, segment_name(self._identity.epoch, self.writer, number), data)
+        self._create(segment_name(self._identity.epoch, self.writer, number), data)
         self.written, self._touched, self._digest = number, touched, digest_of(data)
         self.tail_bytes += len(data)
         due = number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2
@@ -122,10 +153,44 @@ class VaultJournal:
             self.wake()
         return Receipt(self._identity.epoch, self.writer, number, self._digest, chains)
 
+    def _keep_order(self, writer: int) -> None:
+        """Nothing of this writer reaches the vault before what was committed before it.
+
+        The database's lock is held, so nobody puts more into the spool meanwhile."""
+        own = None if self._window is None else writer
+        if self._spool.segments(but=own):
+            self._spool.ship(self._vault)
+
+    def _wait_for_window(self) -> None:
+        """With ``ack = "core"``: go on while the window is open, waiting a while for the one
+        who ships. Raises Unavailable."""
+        if self._window is None:
+            return
+        closed = self._window.unseen()
+        for _ in range(SLOW_STEPS if closed is None else 0):
+            closed = self._window.behind()
+            if closed is None:
+                return
+            time.sleep(SLOW_DOWN_S)
+        if closed is not None:
+            raise closed
+
+    def _create(self, name: str, data: bytes) -> None:
+        if self._window is None:
+            deliver(self._vault, name, data)
+            return
+        self._spool.keep(self._vault, name, data)
+        self._window.keep(len(data))
+        if self.ship is not None:
+            self.ship()
+        closed = self._window.unseen()  # a process that stood still meanwhile has old knowledge
+        if closed is not None:
+            raise closed
+
     def _slow_down(self) -> None:
         """Past the bounds, wait (a while, not for ever) for the one who tends the journal."""
         for _ in range(SLOW_STEPS if self.wake is not None else 0):
-            over = self.written - self.rolled >= 2 * MAX_UNROLLED
+            over = self.shipped - self.rolled >= 2 * MAX_UNROLLED
             if not over and self.tail_bytes <= 2 * MAX_TAIL:
                 break
             time.sleep(SLOW_DOWN_S)
@@ -164,7 +229,7 @@ class VaultJournal:
         name = segment_name(epoch, self.writer, number)
         with suppress(Missing, Damaged, BackendError):
             source = read_source(
-                self._vault,
+                self._near,
                 self._identity.journal_key,
                 name,
                 epoch,
@@ -185,9 +250,9 @@ class VaultJournal:
         epoch = self._identity.epoch
         name = segment_name(epoch, writer, number)
         try:
-            data = self._vault.backend.read(name)
+            data = self._near.backend.read(name)
             source = read_source(
-                self._vault,
+                self._near,
                 self._identity.journal_key,
                 name,
                 epoch,

@@ -1,9 +1,10 @@
 """Opening a core for work: what must be proven before it may serve, then the store.
 
     read the vault's format and epochs; the newest epoch must be this core's, and unsealed
+    see that the vault's slots are free for what waits in the core's spool
     read this core's writers; a stranger's registration means another core is alive
-    see that the vault has everything the core has, and the core everything the ledger has
-    replay what the vault has beyond that, if it continues the core's own chains
+    see that vault and spool have all the core has, and the core everything the ledger has
+    replay what vault and spool have beyond that, if it continues the core's own chains
     open the store with its journal
     remove what the vault says is erased
 
@@ -19,13 +20,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import Closed, Damaged, StillhereError, Surplus, Unavailable
+from stillhere.errors import Closed, Damaged, Fenced, StillhereError, Surplus, Unavailable
 from stillhere.replication.erase import Eraser
 from stillhere.replication.journal import VaultJournal
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.slots import Slots, own_writers, sealed
+from stillhere.replication.spool import Spool, Spooled
+from stillhere.replication.window import Window
 from stillhere.store.core import Core, Identity
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
@@ -54,6 +57,8 @@ class Working:
     journal: VaultJournal
     store: Store
     eraser: Eraser
+    spool: Spool
+    window: Window | None = None  # of a core that acknowledges before the vault has a change
 
     def close(self) -> None:
         """Finish the waiting writes, give the writer's slot back, close the core.
@@ -62,10 +67,27 @@ class Working:
         whose segment may still come about is nobody else's."""
         if not self.store.finish():
             return
-        with suppress(StillhereError, sqlite3.Error):  # a bound only; the slot's next user does it
+        with suppress(StillhereError, sqlite3.Error):  # the next process of the core does it
+            if self.window is not None:
+                self.ship()
             self.roll(least=LEAST_ROLLED)
         self.core.close()
         self.journal.close()
+
+    def ship(self) -> None:
+        """Put everything that waits in the spool into the vault.
+
+        Raises Fenced, Unavailable, Damaged, BackendError."""
+        written = self.journal.written
+        mark = self.window.mark() if self.window is not None else None
+        self.spool.ship(self.vault, self._note_shipped)
+        self.journal.note_shipped(written)
+        if self.window is not None and mark is not None:
+            self.window.catch_up(mark)
+
+    def _note_shipped(self, segment: Spooled) -> None:
+        if segment.writer == self.journal.writer:
+            self.journal.note_shipped(segment.number)
 
     def committed(self, writer: int) -> int:
         """The last segment of a writer that is in the core, whichever process brought it in."""
@@ -78,6 +100,14 @@ class Working:
         )
         return dict(rows.fetchall())
 
+    def shipped_positions(self) -> dict[int, int]:
+        """The same without what waits in the spool."""
+        positions = self.positions()  # before the spool: what it no longer has is in the vault
+        for segment in reversed(self.spool.segments()):
+            last = positions.get(segment.writer, 0)
+            positions[segment.writer] = min(last, segment.number - 1)
+        return positions
+
     def roll(self, least: int) -> bool:
         """Roll up this writer's segments where at least ``least`` lie alone.
 
@@ -85,8 +115,8 @@ class Working:
         journal = self.journal
         if journal.writer is None:
             return False
-        committed = self.committed(journal.writer)
-        if committed - journal.rolled < least:
+        upto = min(self.committed(journal.writer), journal.shipped)
+        if upto - journal.rolled < least:
             return False
         before = journal.rolled
         journal.rolled = roll_up(
@@ -95,16 +125,22 @@ class Working:
             self.identity.epoch,
             journal.writer,
             after=before,
-            upto=committed,  # what a crash may still have to look for keeps its own name
+            upto=upto,  # what a crash may still have to look for keeps its own name
             least=least,
         )
         return journal.rolled > before
 
 
 def open_core(
-    home: Path, place: Path | None = None, *, mend: bool = False, to_erase: bool = False
+    home: Path,
+    place: Path | None = None,
+    window: Window | None = None,
+    *,
+    mend: bool = False,
+    to_erase: bool = False,
 ) -> Working:
-    """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved.
+    """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved;
+    with a ``window`` it acknowledges by the core.
 
     With ``mend``, the vault may lack segments that the core has: a compaction writes anew what
     was in them. One that is being recovered is opened ``to_erase``, and for nothing else.
@@ -127,7 +163,7 @@ def open_core(
             _prove_newest(identity, vault)
         else:
             prove_start(core, identity, vault, mend=mend)
-        working = assemble(core, identity, vault)
+        working = assemble(core, identity, vault, window)
         try:
             working.eraser.carry_on()
         except BaseException:
@@ -138,46 +174,51 @@ def open_core(
         core.close()
         raise Unavailable(
             f"the vault can't be read: {error.what}",
-            safe="nothing was changed; every acknowledged change is in the vault",
+            safe="nothing was changed, in the core or in the vault",
             hint=error.hint,
         ) from error
-    except BaseException:
+    except BaseException as error:
         core.close()
+        if isinstance(error, Fenced):
+            raise Spool(home).name_rest(error) from None
         raise
 
 
 def anchor_of(working: Working) -> Anchor:
     """What the vault holds now and must hold, by the core's own keys: up to the sealed ends of
-    past epochs, and of this one as far as the core has come.
+    past epochs, and of this one as far as the core has come and has shipped.
 
     Raises Damaged, BackendError."""
     ends = sealed_ends(read_epochs(working.vault))
-    ends[working.identity.epoch] = working.positions()
+    ends[working.identity.epoch] = working.shipped_positions()
     identity = working.identity
     return read_anchor(working.vault, identity.journal_keys, identity.epoch, ends=ends)
 
 
-def assemble(core: Core, identity: Identity, vault: Vault) -> Working:
+def assemble(core: Core, identity: Identity, vault: Vault, window: Window | None = None) -> Working:
     """The store and its journal, over a core that was proven."""
     signer = Signer(
         identity.vault, identity.epoch, Ed25519PrivateKey.from_private_bytes(identity.signing_key)
     )
     slots = Slots(vault, core, identity, signer)
-    journal = VaultJournal(vault, core, identity, slots)
+    spool = Spool(core.home)
+    journal = VaultJournal(vault, core, identity, slots, spool, window)
     wrapper = Wrapper(vault, signer)
     registrar = Registrar(vault, wrapper, identity.names_key)
     store = Store(core, journal, registrar.register, registrar.owner_of)
     eraser = Eraser(core, identity, vault, signer, store)
-    return Working(core, identity, vault, signer, wrapper, journal, store, eraser)
+    return Working(core, identity, vault, signer, wrapper, journal, store, eraser, spool, window)
 
 
 def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = False) -> None:
     """Prove that the core and the vault agree, replaying what only the vault has."""
     _prove_newest(identity, vault)
+    spool = Spool(core.home)
+    spool.check(vault)
     for attempt in range(COMPACTIONS):
         root = read_root(vault)
         try:
-            _replay_surplus(core, identity, vault, root, mend)
+            _replay_surplus(core, identity, spool.before(vault), root, mend)
         except (Surplus, Damaged, Missing):
             # a compaction in another process of this core may have moved the ground
             if attempt + 1 == COMPACTIONS or read_root(vault).number == root.number:

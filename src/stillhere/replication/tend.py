@@ -1,12 +1,13 @@
-"""Tending: roll-ups, compaction and the fence, by themselves while a core is at work."""
+"""Tending: roll-ups, compaction, the fence and the spool, by themselves while a core is at work."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from stillhere.errors import StillhereError
+from stillhere.errors import Fenced, StillhereError
 from stillhere.replication.compact import compact
 from stillhere.replication.fence import Fence
 from stillhere.replication.start import Working
@@ -25,49 +26,41 @@ class Limits:
 
 
 class Tender:
-    """A thread that keeps the bounds of one core's journal, beside the ``fence``.
-
-    ``trouble`` is its last failure, None when the last round did what it should."""
+    """Threads that keep the bounds of one core's journal, each at its own work, beside the
+    ``fence``: none waits for another."""
 
     def __init__(self, working: Working, limits: Limits, *, compacting: bool = True) -> None:
         self._working = working
         self._limits = limits
-        self._wake = threading.Event()
-        self._stopping = False
         self._rolls = 0
         self._compacted = time.monotonic()
         self.compacting = compacting
-        self.fence = Fence(working, limits.fence_every_s)
-        self.trouble: StillhereError | None = None
-        working.journal.wake = self._wake.set
-        self._thread = threading.Thread(target=self._run, name="tender", daemon=True)
-        self._thread.start()
+        window, every_s = working.window, limits.fence_every_s
+        self.fence = Fence(working, every_s if window is None else window.at_least(every_s))
+        self._tending = _Work("tender", every_s, self._tend, working)
+        self._shipping = _Work("shipper", every_s, working.ship, working)
+        working.journal.wake = self._tending.wake
+        working.journal.ship = self._shipping.wake
+
+    @property
+    def trouble(self) -> StillhereError | None:
+        """What failed last and did not go well since; None when all is as it should be."""
+        window = self._working.window
+        closed = window.closed() if window is not None else None
+        return closed or self._shipping.trouble or self._tending.trouble
 
     def close(self) -> None:
-        """Stop after the round at hand."""
+        """Stop after what is at hand."""
         self.fence.close()
-        self._stopping = True
-        self._wake.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.wait(self._limits.fence_every_s)
-            self._wake.clear()
-            if self._working.store.gate.halted is None:
-                self.trouble = self._tend()
+        self._shipping.stop()
+        self._tending.stop()
 
     def _tend(self) -> StillhereError | None:
-        """One round; whatever fails is told, and tried again in the next."""
-        try:
-            erasing = self._working.eraser.look()
-            self._rolls += self._working.roll(self._limits.roll_segments)
-            if self.compacting and self._compaction_is_due():
-                self._compact()
-        except StillhereError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 (the next round comes, come what may)
-            return StillhereError(f"the vault could not be tended: {error}")
+        """Complete erasures, roll up and compact where that is due."""
+        erasing = self._working.eraser.look()
+        self._rolls += self._working.roll(self._limits.roll_segments)
+        if self.compacting and self._compaction_is_due():
+            self._compact()
         return erasing
 
     def _compaction_is_due(self) -> bool:
@@ -86,3 +79,50 @@ class Tender:
         size = journal.tail_bytes
         compact(self._working)
         journal.tail_bytes -= size
+
+
+class _Work:
+    """A thread that takes one step again and again: when woken, and every ``every_s`` seconds.
+
+    What a step returns or raises is told in ``trouble``, and the next one comes; a halted core
+    is left alone."""
+
+    def __init__(
+        self, name: str, every_s: float, step: Callable[[], StillhereError | None], working: Working
+    ) -> None:
+        self._every_s = every_s
+        self._step = step
+        self._gate = working.store.gate
+        self._wake = threading.Event()
+        self._stopping = False
+        self.trouble: StillhereError | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Do it now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Return when the thread has ended."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if self._gate.halted is None:
+                self.trouble = self._try()
+            self._wake.wait(self._every_s)
+            self._wake.clear()
+
+    def _try(self) -> StillhereError | None:
+        try:
+            return self._step()
+        except Fenced as error:
+            self._gate.halt(error)
+        except StillhereError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 (it is done again, come what may)
+            return StillhereError(f"the vault could not be tended: {error}")
+        return None

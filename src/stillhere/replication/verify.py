@@ -1,5 +1,6 @@
 """Verifying: the whole vault is read and proven, and compared with the core.
 
+    the spool        shipped, so that the vault has all that the core has
     every shelf      loaded and proven as a recovery would, then compared with the core's rows
     its spare parts  the roster's twin and the history, which a recovery may need
     every account    its wrapped key and its name; what is missing or broken is kept again
@@ -41,6 +42,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         "SELECT account, kind, last_seq FROM shelves WHERE last_seq > 0"
     )
     reached = {(account, kind): last for account, kind, last in rows}
+    working.ship()
     anchor = anchor_of(working)  # after the core's positions: it must have them all
     erased = read_erased(working.core.reader())
     shelves = {s for s in reached.keys() | _in_vault(anchor) if s[0] not in erased}
@@ -126,6 +128,7 @@ def _prove_again(working: Working, shelf: _Shelf, reached: int) -> _Shelf:
     again = shelf
     for _ in range(LOOKS):
         working.store.install(_nothing).result()  # behind the commit that is under way
+        working.ship()
         again = _prove(working, anchor_of(working), shelf.account, shelf.kind, reached)
         if not again.problems:
             break

@@ -6,6 +6,7 @@ from pathlib import Path
 from stillhere.config import Settings, find_home, load
 from stillhere.errors import BadInput, NotFound, StillhereError
 from stillhere.replication.compact import TailFigures, tail_figures
+from stillhere.replication.spool import Behind, Spool
 from stillhere.replication.start import open_core
 from stillhere.replication.verified import last_verified
 from stillhere.server.core import same_disk
@@ -29,12 +30,13 @@ def read_status(option: Path | None) -> CoreStatus:
     """
     home = find_home(option)
     settings = load(home)
+    behind = Spool(home).measure()
     tail, trouble = _look_at_vault(home, settings)
     core = Core(home)
     try:
         kinds, changed = _count(core)
         accounts = len(core.shelves_of("account"))
-        protection = _protection(home, settings, core, tail, trouble, changed)
+        protection = _protection(home, settings, core, behind, tail, trouble, changed)
         loss = _loss(core, accounts, sum(kind.records for kind in kinds))
     finally:
         core.close()
@@ -72,6 +74,7 @@ def _protection(
     home: Path,
     settings: Settings,
     core: Core,
+    behind: Behind,
     tail: TailFigures | None,
     trouble: str,
     changed: int | None,
@@ -81,7 +84,10 @@ def _protection(
         vault=settings.vault,
         ack=settings.ack,
         epoch=core.identity().epoch,
-        behind=0,
+        rpo_s=settings.ack_window_s if settings.ack == "core" else 0,
+        behind_segments=behind.segments,
+        behind_bytes=behind.bytes,
+        behind_s=behind.age_s,
         trouble=trouble,
         last_change_at=changed,
         last_compacted_at=tail.compacted or None if tail else None,

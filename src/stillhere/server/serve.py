@@ -17,6 +17,7 @@ from stillhere.protocols import dav, host
 from stillhere.protocols.doorway import Doorway
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.tend import Limits, Tender
+from stillhere.replication.window import Window
 from stillhere.server.announce import Announce
 from stillhere.server.patience import leave_in_time, wait_telling
 from stillhere.store import lock_home
@@ -82,6 +83,13 @@ def limits_of(settings: config.Settings) -> Limits:
     )
 
 
+def window_of(settings: config.Settings) -> Window | None:
+    """The window of a core that acknowledges before the vault has a change; None for others."""
+    if settings.ack == "vault":
+        return None
+    return Window(settings.ack_window_s, settings.spool_bytes)
+
+
 async def watch(working: Working, tender: Tender, announce: Announce) -> None:
     """Tells what goes wrong beside the serving, each trouble once, until the process ends.
 
@@ -105,6 +113,9 @@ async def _open(
     """The core, as soon as it may serve; never returns for a fenced one."""
     told = ""
 
+    def open_now() -> Working:
+        return open_core(home, Path(settings.vault), window_of(settings))
+
     def refuse(error: StillhereError) -> None:
         nonlocal told
         door.close(error)
@@ -115,7 +126,7 @@ async def _open(
 
     while True:
         try:
-            return await wait_telling(lambda: open_core(home, Path(settings.vault)), refuse)
+            return await wait_telling(open_now, refuse)
         except Fenced as error:
             refuse(error)
             await asyncio.Event().wait()

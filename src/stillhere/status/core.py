@@ -22,15 +22,19 @@ class KindFigures:
 class Protection:
     """How the vault stands. Times in ms since 1970, or None when it never happened.
 
-    `behind` counts acknowledged changes that are not in the vault; `trouble` says why this core
-    may not serve or its vault cannot be read, and is empty otherwise. `unproven_shelves` counts
-    those that the last verification found wanting.
+    `rpo_s` is what a loss may cost of what was acknowledged last, in seconds; the vault is behind
+    by `behind_segments` of the journal, the oldest of them `behind_s` seconds old. `trouble` says
+    why this core may not serve or its vault cannot be read, and is empty otherwise.
+    `unproven_shelves` counts those that the last verification found wanting.
     """
 
     vault: str
     ack: str
     epoch: int
-    behind: int
+    rpo_s: int
+    behind_segments: int
+    behind_bytes: int
+    behind_s: float
     trouble: str
     last_change_at: int | None
     last_compacted_at: int | None
@@ -93,6 +97,13 @@ def warnings(p: Protection) -> list[tuple[str, str]]:
                 "move the vault to another machine or at least another disk",
             )
         )
+    if p.behind_s > p.rpo_s:
+        found.append(
+            (
+                f"the vault is {span(p.behind_s)} behind: nothing is acknowledged meanwhile",
+                "look at the vault: can it be written, and is a server running to ship to it?",
+            )
+        )
     if p.last_proven_at is None:
         found.append(
             (
@@ -122,12 +133,19 @@ def _kinds(kinds: list[KindFigures]) -> list[str]:
 def _protection(p: Protection, now: int) -> Iterator[str]:
     if p.trouble:
         yield f"Protected  not known: {p.trouble}"
-    elif p.behind:
-        yield f"Protected  all but the last {count(p.behind, 'change')}"
+    elif p.behind_segments:
+        yield "Protected  all but what was acknowledged last"
     else:
         yield "Protected  every acknowledged change is in the vault (0 behind)"
+    if p.behind_segments:
+        waiting = f"{count(p.behind_segments, 'segment')}, {size(p.behind_bytes)}"
+        yield f"           behind: {waiting}, the oldest {span(p.behind_s)} old"
     if p.last_change_at is not None:
         yield f"           last change {ago(p.last_change_at, now)}"
+    if p.rpo_s:
+        yield f"RPO        {p.rpo_s} s: what a loss may cost of what was acknowledged last"
+    else:
+        yield "RPO        0: nothing is acknowledged before the vault has it"
     if p.tail_segments is not None and p.tail_bytes is not None:
         folded = "never" if p.last_compacted_at is None else ago(p.last_compacted_at, now)
         yield f"Compacted  {folded}"

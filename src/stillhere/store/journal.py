@@ -28,8 +28,9 @@ class Journal(Protocol):
         Raises Unavailable, Fenced or Damaged."""
 
     def append(self, groups: Sequence[ShelfChanges]) -> Receipt:
-        """Make a group durable. When this returns, it is in the vault; when it raises
-        Unavailable, it is not; when it raises Fenced, this core may never write again."""
+        """Make a group durable. When this returns, it is; when it raises Unavailable, that is
+        not known, and ``settle`` finds out; when it raises Fenced, this core may never write
+        again."""
 
 
 def keep_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:

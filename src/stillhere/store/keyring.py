@@ -35,7 +35,7 @@ class Keyring:
         except (OSError, ValueError) as error:
             raise Damaged(
                 f"the core's key file {path} can't be read: {error}",
-                safe="every acknowledged change is in the vault",
+                safe="every acknowledged change is in the vault, or still in this home's spool",
                 hint="put the file back, or recover: stillhere recover --vault DIR --kit FILE",
             ) from error
 
@@ -51,7 +51,7 @@ class Keyring:
         except (InvalidTag, ValueError):
             raise Damaged(
                 "a key in the core was not wrapped by its key file",
-                safe="every acknowledged change is in the vault",
+                safe="every acknowledged change is in the vault, or still in this home's spool",
                 hint="put the right core.key back, or recover from the vault",
             ) from None
 

@@ -143,7 +143,7 @@ def connect(home: Path, *, create: bool = False) -> sqlite3.Connection:
         connection.close()
         raise Damaged(
             f"the core {path} can't be read: {error}",
-            safe="every acknowledged change is in the vault",
+            safe="every acknowledged change is in the vault, or still in this home's spool",
             hint="stillhere recover --vault DIR --kit FILE --home NEW",
         ) from error
     return connection

@@ -61,9 +61,10 @@ class Store:
     ) -> Future[T]:
         """Run ``fn`` on an open shelf in the writing thread; what it raises, the future raises.
 
-        The future resolves when the change is durable in the vault and committed, and not
-        before. It may raise Closed, Fenced, or Unavailable: then it was not acknowledged, and
-        may yet come about when the vault has it and only the commit failed or took too long."""
+        The future resolves when the change is durable (in the vault, or with ``ack = "core"``
+        in the spool) and committed, and not before. It may raise Closed, Fenced, or Unavailable:
+        then it was not acknowledged, and may yet come about when it is durable and only the
+        commit failed or took too long."""
         done: Future[T] = Future()
         if self.gate.halted is not None:
             done.set_exception(self.gate.halted)
@@ -89,7 +90,7 @@ class Store:
         self.gate.halt(
             Fenced(
                 "a later core of this service is alive",
-                safe="everything that was acknowledged is in the vault, and in that core",
+                safe="that core has everything, but for what may still lie in this home's spool",
                 hint="shut this core down and remove its home",
             )
         )

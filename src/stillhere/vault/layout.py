@@ -4,6 +4,7 @@ from __future__ import annotations
 
 FORMAT = "format.json"
 SERVICE_KEYS = ("keys/service", "keys/service.twin")
+JOURNAL = "journal"  # the folder of all journals
 ROOT_FOLDER = "manifest/root"
 ERASURES = "erasures"
 KIND_BYTES = 12  # a kind's name in binary headers, padded with NULs
@@ -41,12 +42,12 @@ def writer_name(epoch: int, writer: int) -> str:
 
 def journal_epoch(epoch: int) -> str:
     """Where the writers of an epoch have their journals."""
-    return f"journal/{epoch:06d}"
+    return f"{JOURNAL}/{epoch:06d}"
 
 
 def journal_folder(epoch: int, writer: int) -> str:
     """Where a writer's segments and roll-ups lie."""
-    return f"journal/{epoch:06d}/{writer:06d}"
+    return f"{journal_epoch(epoch)}/{writer:06d}"
 
 
 def segment_name(epoch: int, writer: int, number: int) -> str:
