@@ -12,7 +12,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --
 	--python-version 3.11 --generate-hashes --annotation-style line $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-radicale check test bench crash coverage format lock clean
+.PHONY: help install demo demo-radicale check test bench crash power coverage format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -40,6 +40,9 @@ bench: $(VENV)/bench ## the figures, as JSON in bench/results/
 
 crash: $(VENV)/dev ## kill the server ROUNDS times and look for a lost write
 	$(BIN)/python tests/crash.py --rounds $(ROUNDS) $(ARGS)
+
+power: $(VENV)/dev ## cut the power after each operation of a recorded life; ARGS=--all for every one
+	$(BIN)/python tests/power.py $(ARGS)
 
 coverage: $(VENV)/dev ## lines and branches the tests reach, room by room
 	$(BIN)/coverage erase

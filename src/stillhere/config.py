@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stillhere.durable import replace_file
 from stillhere.errors import BadInput, NotFound
 
 FILE = "stillhere.toml"
@@ -133,7 +134,7 @@ def load(home: Path) -> Settings:
 def save(home: Path, settings: Settings) -> None:
     """Writes the file: `vault`, `listen` and what differs from the defaults, the rest as comments.
 
-    The file is replaced whole, or not at all.
+    The file is replaced whole, or not at all, whenever the power goes.
     """
     text = [_HEAD]
     for field in msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"].items():
@@ -141,10 +142,7 @@ def save(home: Path, settings: Settings) -> None:
         value = getattr(settings, name)
         mark = "" if name in ("vault", "listen") or value != about["default"] else "# "
         text.append(f"\n# {about['description']}\n{mark}{name} = {_toml(value)}\n")
-    path = home / FILE
-    draft = path.with_suffix(".new")
-    draft.write_text("".join(text), "utf-8")
-    draft.replace(path)
+    replace_file(home / FILE, "".join(text))
 
 
 def split_listen(listen: str) -> tuple[str, int]:

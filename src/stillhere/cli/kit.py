@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from stillhere.durable import make_folder, sync_folder
 from stillhere.errors import BadInput
 from stillhere.vault.kit import Kit
 
@@ -22,7 +23,7 @@ def reserve(path: Path) -> None:
     Done before the vault is made: a vault whose kit could not be written is a vault for nobody.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         raise BadInput(
@@ -42,6 +43,7 @@ def write(path: Path, kit: Kit) -> None:
         file.write(page(kit))
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
 
 
 def page(kit: Kit) -> str:

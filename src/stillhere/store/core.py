@@ -13,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from stillhere.durable import make_folder
 from stillhere.errors import BadInput
 from stillhere.store.keyring import DataKeys, Keyring
 from stillhere.store.schema import DATABASE, LOG_PAGES, connect, get_meta, set_meta
@@ -192,7 +193,7 @@ def is_unfinished(home: Path) -> bool:
 
 def _make_home(home: Path) -> None:
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(home, 0o700)
     except OSError as error:
         raise BadInput(f"{home} can't be made: {error}", safe="nothing was changed") from error
     if any(home.iterdir()):

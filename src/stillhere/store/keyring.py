@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from stillhere.durable import sync_folder
 from stillhere.errors import Damaged, NotFound
 
 KEY_FILE = "core.key"
@@ -30,6 +31,7 @@ class Keyring:
                 file.write(os.urandom(32))
                 file.flush()
                 os.fsync(file.fileno())
+            sync_folder(home)
         try:
             self._key = AESGCM(path.read_bytes())
         except (OSError, ValueError) as error:

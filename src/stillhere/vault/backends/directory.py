@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stillhere.durable import sync_folder
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.layout import FORMAT, twin
@@ -87,7 +88,7 @@ class Directory:
                 path.unlink()
             if durable:
                 with suppress(FileNotFoundError):
-                    _sync_folder(path.parent)
+                    sync_folder(path.parent)
 
     def _check_there(self) -> None:
         """Nothing is known of what is missing while the vault itself is not there."""
@@ -129,7 +130,7 @@ class Directory:
         for path in reversed(unsure):
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             self._known.add(path)
 
 
@@ -178,14 +179,6 @@ def _write(descriptor: int, data: bytes) -> None:
     while view:
         view = view[os.write(descriptor, view) :]
     os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+"""The power goes after a sample of a life's operations; ``tests/power.py`` does it after each.
+
+Nothing acknowledged is lost then, nothing is served that was never sent, and nothing refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.outage.cuts import Life, Recorded, Tally, cut, live
+from tests.outage.judge import after_a_recovery
+from tests.rooms import quick_folder
+
+pytestmark = pytest.mark.requires_tool("strace")
+SEED = "ci"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for recordings and for what is left of them."""
+    with quick_folder() as made:
+        yield made
+
+
+def sample(recorded: Recorded, folder: Path, points: int) -> Tally:
+    """A few cuts; whether anything was tried at all is part of it."""
+    tally = cut(recorded, folder / "disks", SEED, points=points, pairs=2)
+    assert tally.tries >= points
+    return tally
+
+
+def test_init(folder: Path) -> None:
+    recorded = live([Life("found_it")], folder / "life")
+    assert sample(recorded, folder, 25).findings == []
+
+
+def test_writes_roll_ups_and_compactions(folder: Path) -> None:
+    recorded = live([Life("work")], folder / "life")
+    assert sample(recorded, folder, 25).findings == []
+
+
+def test_a_recovery(folder: Path) -> None:
+    lives = [Life("begin"), Life("recover")]
+    recorded = live(lives, folder / "life", after_a_recovery)
+    assert sample(recorded, folder, 10).findings == []
+
+
+@pytest.mark.parametrize("nth", [19, 33])
+def test_a_start_after_a_kill(folder: Path, nth: int) -> None:
+    """A process that is killed loses nothing, and leaves behind what is not synced yet."""
+    recorded = live([Life("begin", nth), Life("start")], folder / "life")
+    assert sample(recorded, folder, 8).findings == []
+
+
+@pytest.mark.parametrize("spoilt", ["without_folders", "without_bytes", "without_core"])
+def test_a_life_that_does_not_sync_is_found_out(folder: Path, spoilt: str) -> None:
+    """Else the tests above could not fail."""
+    recorded = live([Life("found_it", 0, spoilt)], folder / "life")
+    assert sample(recorded, folder, 12).findings != []
