@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.outage.cuts import Life, Recorded, Tally, cut, live
-from tests.outage.judge import after_a_recovery
+from tests.outage.cuts import Life, Recorded, Tally, cut, left, live, said
+from tests.outage.disk import KEPT, SYNCED, lay_out
+from tests.outage.judge import Site, after_a_life, after_a_recovery
 from tests.rooms import quick_folder
 
 pytestmark = pytest.mark.requires_tool("strace")
@@ -52,6 +53,19 @@ def test_a_start_after_a_kill(folder: Path, nth: int) -> None:
     """A process that is killed loses nothing, and leaves behind what is not synced yet."""
     recorded = live([Life("begin", nth), Life("start")], folder / "life")
     assert sample(recorded, folder, 8).findings == []
+
+
+def test_what_a_start_replays_is_durable_first(folder: Path) -> None:
+    """Else the core would be ahead of a vault that loses its power next, and serve nothing."""
+    recorded = live([Life("leave"), Life("start")], folder / "life")
+    opened, _ = next(said(recorded.ops))
+    for op in recorded.ops[:opened]:
+        recorded.disk.apply(op)
+    lines = recorded.lines(opened)
+    for name, tree in left(recorded.disk, KEPT, SYNCED, SEED).items():
+        lay_out(tree, folder / "left" / name)
+    found = dict(after_a_life(Site(folder / "left", lines)))
+    assert found == {"start": [], "recover": []}
 
 
 @pytest.mark.parametrize("spoilt", ["without_folders", "without_bytes", "without_core"])

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from stillhere.errors import Damaged, NotFound, Surplus
 from stillhere.store.draft import apply_changes, save_head
 from stillhere.store.erased import is_erased
 from stillhere.store.records import Change, Op
 from stillhere.store.shelf import find_shelf
-from stillhere.vault.backends import BackendError
+from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.layout import unpad_kind
 from stillhere.vault.segments import (
     Row,
@@ -40,6 +41,7 @@ def replay(
     Those of erased accounts are passed over, and with ``only_known`` shelves that are not in
     rows (yet): a recovery brings them.
     Raises Surplus when a part does not continue its shelf, Damaged, BackendError."""
+    _make_durable(sources)
     by_shelf: dict[tuple[bytes, str], list[tuple[Source, Row]]] = {}
     for source in sources:
         for row in unpack_rows(source.header.rows):
@@ -52,6 +54,19 @@ def replay(
     for source in sources:
         keep_position(connection, source)
     return count
+
+
+def _make_durable(sources: Sequence[Source]) -> None:
+    """See that each writer's last segment is durable before the core has it.
+
+    A writer that was killed may have given it its name and not synced that; a core that is
+    ahead of its vault would serve nothing after the vault's next power cut."""
+    newest = {(source.header.epoch, source.header.writer): source for source in sources}
+    for source in newest.values():
+        if source.header.first == source.header.last:
+            backend = source.vault.backend
+            with suppress(Exists, Missing, BackendError):  # what can't be written stays as it is
+                backend.create(source.name, source.whole or backend.read(source.name))
 
 
 def keep_position(connection: sqlite3.Connection, source: Source) -> None:
