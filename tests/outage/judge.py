@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.crashing.model import Model
+from tests.outage.lives import SECRET
 from tests.rooms import put
 
 from stillhere import config
@@ -48,6 +49,8 @@ class History:
         self.made: list[Account] = []
         self.gone: set[str] = set()
         self.doubtful: set[str] = set()
+        self.erasing: set[bytes] = set()
+        self.erased: set[bytes] = set()
         self.books: dict[bytes, Model] = {}
         self._open: dict[tuple[bytes, str], Any] = {}
         for line in lines:
@@ -68,6 +71,10 @@ class History:
             self.doubtful.add(told["password"])
         elif what == "revoked":
             self.gone.add(told["password"])
+        elif what == "erase":
+            self.erasing.add(account)
+        elif what == "erased":
+            self.erased.add(account)
         elif what == "put":
             book = self.books.setdefault(account, Model(account.hex()))
             body = told["body"]
@@ -86,14 +93,15 @@ class History:
 def compare(working: Working, history: History) -> list[str]:
     """Everything that the core serves against everything that was promised."""
     listed = {row.account: row.name for row in working.store.accounts.list()}
+    gone = history.erasing - listed.keys()
     found = [f"an account nobody made: {n}" for n in set(listed.values()) - history.tried]
-    for account in {one.id: one for one in history.made}.values():
-        if listed.get(account.id) != account.name:
-            found += [f"the account {account.name} is lost"]
+    found += [f"an account that was erased: {listed[id_]}" for id_ in history.erased - gone]
     for one in history.made:
-        if one.id in listed and one.password not in history.doubtful - history.gone:
-            found += _log_in(working, one, one.password not in history.gone)
-    for id_ in history.books.keys() | listed.keys():
+        if listed.get(one.id) != one.name and one.id not in gone:
+            found += [f"the account {one.name} is lost"]
+        elif one.password not in history.doubtful - history.gone:
+            found += _log_in(working, one, one.id not in gone and one.password not in history.gone)
+    for id_ in (history.books.keys() | listed.keys()) - gone:
         book = history.books.setdefault(id_, Model(id_.hex()))
         bodies: dict[str, bytes] = {}
         seqs: dict[str, str] = {}
@@ -140,9 +148,10 @@ class Site:
     def start(self, home: str = "core") -> list[str]:
         """Start the core, compare, go on working, and recover from what the vault has then."""
         at = self.folder / home / "home"
+        found = self._readable()
         with _opened(at, self.place) as working:
             config.load(at)
-            found = compare(working, self.history)
+            found += compare(working, self.history)
             self._live_on(working)
             found += [f"then: {what}" for what in compare(working, self.history)]
             verified = verify(working)
@@ -164,6 +173,22 @@ class Site:
         finally:
             working.close()
         return found
+
+    def _readable(self) -> list[str]:
+        """What can still be read of erased accounts, before anything is started."""
+        if not self.history.erased:
+            return []
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        keys = {one.hex() for one in self.history.erased}
+        found = [
+            f"a key of an erased account: {p.name}"
+            for p in files
+            if p.stem in keys and "keys" in p.parts
+        ]
+        secret = SECRET.encode()
+        return found + [
+            f"bytes of an erased account in {p.name}" for p in files if secret in p.read_bytes()
+        ]
 
     def _live_on(self, working: Working) -> None:
         """One more change, as any other."""

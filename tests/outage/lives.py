@@ -36,6 +36,7 @@ from stillhere.store import NewAccount, ShelfWrite, schema
 
 MARKS = "said"
 BOOK = "contacts"
+SECRET = "what nora told nobody"
 LOG_PAGES = 12  # so that the log is moved into the core's file, and begun again, all the time
 
 
@@ -100,6 +101,12 @@ class Life:
         working.store.accounts.revoke_device(account, password.split("-")[1])
         self.say("revoked", account=account.hex(), password=password)
 
+    def erase(self, working: Working, account: bytes, name: str) -> None:
+        """An account's end."""
+        self.say("erase", account=account.hex())
+        working.eraser.erase(account, name)
+        self.say("erased", account=account.hex())
+
     def put(self, working: Working, *wanted: tuple[bytes, str], size: int = 40) -> None:
         """Contacts, all at once."""
         waiting: list[tuple[bytes, str, Future[int]]] = []
@@ -133,7 +140,8 @@ def work(life: Life) -> None:
     """Everything that a core does in its life, more than once."""
     life.found()
     working = life.opened()
-    anna, bert = life.accounts(working, "anna", "bert")
+    anna, bert, nora = life.accounts(working, "anna", "bert", "nora")
+    life.put(working, (nora, f"{SECRET}.vcf"), (nora, "0.vcf"))
     people = (anna, bert)
     for number in range(4):
         life.put(working, (anna, f"{number}.vcf"))
@@ -149,6 +157,7 @@ def work(life: Life) -> None:
     (chandra,) = life.accounts(working, "chandra")
     life.put(working, (chandra, "0.vcf"))
     working.roll(least=2)
+    life.erase(working, nora, "nora")
     compact(working)
     prune(working, keep_ms=-1)
     working.core.checkpoint()
