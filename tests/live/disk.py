@@ -60,7 +60,7 @@ class Namespace:
 
 
 class SmallDisk:
-    """A tmpfs of a few megabytes. Its files are reached from outside through its holder."""
+    """A tmpfs of a few megabytes."""
 
     def __init__(self, namespace: Namespace, place: Path, megabytes: int) -> None:
         self._namespace = namespace
@@ -75,7 +75,7 @@ class SmallDisk:
         script = (
             "import os, sys; place = sys.argv[1]; f = os.statvfs(place);"
             "room = f.f_bavail * f.f_bsize - int(sys.argv[2]);"
-            "open(place + '/ballast', 'wb').write(bytes(max(0, room)))"
+            "open(place + '/ballast', 'ab').write(bytes(max(0, room)))"
         )
         self._namespace.run(sys.executable, "-c", script, self._place, str(but))
 
@@ -86,10 +86,6 @@ class SmallDisk:
     def be(self, option: str) -> None:
         """Remount: "ro" or "rw"."""
         self._namespace.run("mount", "-o", f"remount,{option}", self._place)
-
-    def copy(self, to: Path) -> None:
-        """Everything on it, elsewhere."""
-        self._namespace.run("cp", "-r", f"{self._place}/.", to)
 
 
 class MoodyDisk:

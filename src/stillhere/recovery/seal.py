@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stillhere.errors import BadInput, Fenced
 from stillhere.recovery.check import Checked
 from stillhere.replication.found import new_identity
-from stillhere.store.core import Core, Identity, is_unfinished
-from stillhere.store.keyring import KEY_FILE
+from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.epochs import (
@@ -44,7 +43,7 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
 
     Raises BadInput for a home that holds something else."""
     if (home / DATABASE).exists() and is_unfinished(home):
-        _clear_unfinished(home)
+        clear_unfinished(home)
     elif (home / DATABASE).exists():
         core = Core(home)
         identity = core.identity()
@@ -132,12 +131,6 @@ def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:
         except Missing:
             return span.last  # it was rolled up since
     return cut
-
-
-def _clear_unfinished(home: Path) -> None:
-    """Remove the files of a home whose making was cut short before anything was in it."""
-    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE, home / "recover.lock"):
-        path.unlink(missing_ok=True)
 
 
 def _overtaken() -> Fenced:

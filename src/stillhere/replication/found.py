@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.store.core import Core, Identity
+from stillhere.store.core import Core, Identity, clear_unfinished
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.epochs import begin_epoch, make_epoch
 from stillhere.vault.keys import ServiceKeys, keep_service_keys
@@ -19,7 +19,8 @@ from stillhere.vault.opened import DEFAULT_BUCKET_BITS, create_vault
 def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) -> Kit:
     """Make a vault in ``place`` and a core in ``home``; both must be empty or absent.
 
-    Returns the recovery kit, which is kept nowhere. Raises BadInput, NotAVault."""
+    Returns the recovery kit, which is kept nowhere. When it raises (BadInput, NotAVault,
+    BackendError), the home is as empty as before."""
     kit = Kit.make()
     keys = ServiceKeys(os.urandom(32), os.urandom(32))
     place = place.resolve()
@@ -35,8 +36,11 @@ def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) ->
         epoch = make_epoch(kit, 1, identity.core, signing, key, ends={}, roots=0)
         begin_epoch(vault, kit, epoch)
         core.checkpoint()
-    finally:
+    except BaseException:
         core.close()
+        clear_unfinished(home)
+        raise
+    core.close()
     return kit
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from stillhere.durable import make_folder
 from stillhere.errors import BadInput
-from stillhere.store.keyring import DataKeys, Keyring
+from stillhere.store.keyring import KEY_FILE, DataKeys, Keyring
 from stillhere.store.schema import DATABASE, LOG_PAGES, connect, get_meta, set_meta
 
 CHECKPOINT_S = 0.1
@@ -189,6 +189,12 @@ def is_unfinished(home: Path) -> bool:
         return False
     finally:
         connection.close()
+
+
+def clear_unfinished(home: Path) -> None:
+    """Remove the files of a home whose making was cut short before anything was in it."""
+    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE, home / "recover.lock"):
+        path.unlink(missing_ok=True)
 
 
 def _make_home(home: Path) -> None:
