@@ -69,6 +69,7 @@ class Witness:
 
     def look(self) -> set[str]:
         """Read in every way there is; each answer is quick and whole. The names of the cards."""
+        kept = set(self.kept)
         asked = [self._listing(), self._changes(), *map(self._multiget, [*self.kept][-1:])]
         for answer in asked:
             assert answer.status == 207, answer
@@ -77,7 +78,7 @@ class Witness:
             for answer in asked[:2]
         )
         assert names <= then, "what was there is there a moment later"
-        assert names >= self.kept.keys(), "an acknowledged card is not there"
+        assert names >= kept, "an acknowledged card is not there"
         assert names <= self.kept.keys() | self.unsure.keys()
         return names
 

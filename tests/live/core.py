@@ -137,6 +137,7 @@ class Core:
         self.vault, self.kit = folder / vault, folder / "kit.txt"
         self.log = folder / "server.log"
         self.home = folder / "home-0"
+        self._said = 0
         self.lives = 0
         self._run("init", "--home", self.home, "--vault", self.vault, "--kit", self.kit)
         added = self._run("account", "add", *names, "--device", "--home", self.home, "--json")
@@ -153,6 +154,14 @@ class Core:
         return self._start(
             "recover", "--vault", self.vault, "--kit", self.kit, "--home", self.home, "--serve"
         )
+
+    def wait_for_words(self, words: bytes) -> None:
+        """Returns when the server at hand has said this since it was started. Raises Silent."""
+        until = time.monotonic() + PATIENCE_S
+        while words not in self.log.read_bytes()[self._said :]:
+            if time.monotonic() > until:
+                raise Silent(f"no {words!r}; see {self.log}")
+            time.sleep(0.05)
 
     def compact(self) -> Process:
         """Compacts beside the running server."""
@@ -190,6 +199,7 @@ class Core:
 
     def _start(self, *arguments: str | Path) -> Process:
         told = [str(one) for one in arguments]
+        self._said = self.log.stat().st_size if self.log.exists() else 0
         told += ["--listen", f"127.0.0.1:{self.port}", "--json"]
         return Process(told, self.log, self._inside)
 

@@ -11,7 +11,11 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
-Vault = Annotated[Path, typer.Option("--vault", metavar="DIR", help="The vault's directory.")]
+Vault = Annotated[
+    Path,
+    # not Typer's own path, which looks at once whether it is there: a vault may hang
+    typer.Option("--vault", metavar="DIR", parser=Path, help="The vault's directory."),
+]
 Kit = Annotated[Path, typer.Option("--kit", metavar="FILE", help="The recovery kit.")]
 Listen = Annotated[
     str | None,

@@ -36,7 +36,7 @@ MAX_GROUP = 512  # writes in one transaction and segment
 MAX_GROUP_CHANGES = 4096
 MAX_WAITING = 2 * MAX_GROUP
 PATIENCE_S = 30.0
-LOOKS = 10  # at who has waited too long, for each time of patience
+LOOK_S = 1.0  # how often somebody looks for who has waited too long, at the least
 RETRY_S = 30
 
 
@@ -128,7 +128,7 @@ class Writer:
             self._stopping = True
             self._wake.notify()
         while self._thread.is_alive() and self.stalled() is None:
-            self._thread.join(self.patience_s / LOOKS)
+            self._thread.join(LOOK_S / 10)
         ended = not self._thread.is_alive()
         self._over.set()
         self._watch.join()
@@ -163,7 +163,7 @@ class Writer:
                 self._group, self._busy_since = [], None
 
     def _let_go_of_the_late(self) -> None:
-        while not self._over.wait(self.patience_s / LOOKS):
+        while not self._over.wait(min(LOOK_S, self.patience_s / 10)):
             with self._wake:
                 began = time.monotonic() - self.patience_s
                 late = [write for write in self._group if write.since < began]
