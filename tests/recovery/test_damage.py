@@ -18,6 +18,8 @@ from tests.recovery.judge import recover_twice
 from tests.recovery.objects import Damage, Target, cut, delete, find_targets, flip, replay, swap
 from tests.recovery.service import Worn
 
+from stillhere.recovery.workers import Workers
+
 WHOLE = {"whole"}
 NAMED = {"whole", "held", "closed"}
 REFUSED = {"refused"}
@@ -133,8 +135,11 @@ ROUNDS = 400 if os.environ.get("STILLHERE_LONG") else 20
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_several_objects_damaged_at_random(worn: Worn, tmp_path: Path, seed: int) -> None:
-    """Any objects, any damage, up to three at once."""
+def test_several_objects_damaged_at_random(
+    worn: Worn, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any objects, any damage, up to three at once, and rows made in either way."""
+    monkeypatch.setattr(Workers, "many", bool(seed % 2))
     rng = random.Random(seed)
     newest = find_targets(worn)["last segment"].name  # its end alone would leave no trace
     names = sorted(name for name in worn.objects() if name != newest)

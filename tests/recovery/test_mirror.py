@@ -12,14 +12,21 @@ from tests.recovery.judge import Outcome, judge
 from tests.recovery.model import Put
 from tests.recovery.service import Worn
 
-from stillhere.recovery.mirror import FEW_BYTES
 from stillhere.recovery.recovery import MIRROR_FOLDER
+from stillhere.recovery.workers import FEW_BYTES, Workers
 from stillhere.replication.compact import compact
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.verify import verify
 from stillhere.vault.tail import KEEP_BYTES
 
 MEGABYTE = 1 << 20
+
+
+@pytest.fixture(autouse=True, params=["alone", "rows made beside"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shelves become rows in either way, whatever befalls the copy."""
+    if request.param != "alone":
+        monkeypatch.setattr(Workers, "many", True)
 
 
 class Stopped(Exception):

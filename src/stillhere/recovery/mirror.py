@@ -1,55 +1,32 @@
 """Step 5: what the vault holds is brought near and proven, chunk by chunk.
 
-    for every bucket, in the order of the stages
-        copy its packs into the mirror, durably
-        unwrap the accounts' keys
-        prove every roster against its head and every body against its digest
-
-Buckets are worked on by as many processes as there are processors; what a process needs goes
-to it through a pipe, the kit included, and nothing of it is written down.
+for every bucket, in the order of the stages
+    copy its packs into the mirror, durably
+    unwrap the accounts' keys
+    prove every roster against its head and every body against its digest
 """
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.errors import Damaged
-from stillhere.recovery.check import Checked, check
+from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.workers import Bucket, Workers, view_of
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Backend, Missing
 from stillhere.vault.backends.directory import Directory
+from stillhere.vault.backends.memory import Memory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.image import load_image
-from stillhere.vault.kit import Kit
 from stillhere.vault.manifests import EMPTY_ROOT, Manifest, read_manifest
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail
-
-FEW_BYTES = 16 << 20  # a vault of less than this is proven without further processes
-PIECE = 4 << 20
-WATCH_S = 0.5
-NICE = 10  # below the process that answers people
-
-
-@dataclass(frozen=True)
-class Task:
-    """One bucket to be mirrored: enough for a process that knows nothing yet."""
-
-    place: str
-    mirror: str
-    vault: bytes
-    seed: bytes = field(repr=False)
-    kind: str
-    bucket: int
-    number: int
-    digest: bytes
-    epoch: int
 
 
 @dataclass(frozen=True)
@@ -75,36 +52,23 @@ def mirror_tail(tail: Tail, folder: Path, near: Vault) -> None:
     for source in tail.sources:
         if source.whole is None:
             backend = source.vault.backend
-            _copy(backend, source.name, backend.size(source.name), folder)
+            path = folder / source.name
+            data = _copy(backend, source.name, backend.size(source.name), path)
+            if data is not None:
+                _sync([path])
             source.vault = near
 
 
 def mirror(
-    checked: Checked,
-    anchor: Anchor,
-    kinds: Sequence[str],
-    folder: Path,
+    buckets: Sequence[Bucket],
+    workers: Workers,
     keys: KitKeys,
     tick: Callable[[Mirrored], None],
     give_way: Callable[[], None],
 ) -> frozenset[tuple[bytes, str]]:
     """Bring every bucket near; returns the shelves whose chunks are not all proven."""
-    tasks = [
-        Task(
-            checked.vault.backend.place,
-            str(folder),
-            checked.kit.vault,
-            checked.kit.seed,
-            kind,
-            bucket,
-            *anchor.root.buckets[kind][bucket],
-            anchor.epoch,
-        )
-        for kind in kinds
-        for bucket in anchor.buckets(kind)
-    ]
     damaged: set[tuple[bytes, str]] = set()
-    for done in _run(tasks, anchor):
+    for done in workers.run(mirror_bucket, buckets):
         give_way()
         keys.learn(done.keys)
         damaged |= {(account, done.kind) for account in done.damaged}
@@ -112,99 +76,80 @@ def mirror(
     return frozenset(damaged)
 
 
-def _run(tasks: Sequence[Task], anchor: Anchor) -> Iterator[Mirrored]:
-    total = 0
-    for task in tasks:
-        manifest = anchor.manifest(task.kind, task.bucket)
-        total += sum(pack.size for pack in manifest.packs) if manifest is not None else 0
-    if total < FEW_BYTES:
-        yield from map(mirror_bucket, tasks)
-        _known.clear()
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    processes = max(1, len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
-    ) as pool:
-        yield from pool.map(mirror_bucket, tasks)
-
-
-def _begin(parent: int) -> None:
-    """What a process does first: stand back behind the one that serves, and end with it."""
-    os.nice(NICE)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="watch", daemon=True).start()
-
-
-def mirror_bucket(task: Task) -> Mirrored:
+def mirror_bucket(bucket: Bucket) -> Mirrored:
     """Copy and prove one bucket. Raises BackendError."""
-    checked = _checked(task)
+    checked = view_of(bucket)
     vault = checked.vault
-    empty: dict[bytes, bytes] = {}
     try:
-        manifest = read_manifest(vault, task.kind, task.bucket, task.number, task.digest)
+        manifest = read_manifest(vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest)
     except Damaged:
-        return Mirrored(task.kind, task.bucket, empty, 0, 0, frozenset())
-    near = Path(task.mirror)
-    size = sum(_copy(vault.backend, pack.name, pack.size, near) for pack in manifest.packs)
-    anchor = Anchor(overlay(near, vault), EMPTY_ROOT, Tail(), task.epoch)
-    mirrored = _prove(task, checked, anchor, manifest, size)
+        return Mirrored(bucket.kind, bucket.bucket, {}, 0, 0, frozenset())
+    near = Path(bucket.mirror)
+    packs = {
+        pack.name: data
+        for pack in manifest.packs
+        if (data := _copy(vault.backend, pack.name, pack.size, near / pack.name)) is not None
+    }
+    with ThreadPoolExecutor(1) as beside:
+        syncing = beside.submit(_sync, [near / name for name in packs])
+        mirrored = _prove(bucket, checked, manifest, packs)
+        syncing.result()
     if mirrored.damaged:  # the copy may be at fault: what is broken is read from the vault
         for pack in manifest.packs:
             (near / pack.name).unlink(missing_ok=True)
     return mirrored
 
 
-def _prove(task: Task, checked: Checked, anchor: Anchor, manifest: Manifest, size: int) -> Mirrored:
+def anchor_of_bucket(
+    bucket: Bucket, vault: Vault, manifest: Manifest, packs: dict[str, bytes]
+) -> Anchor:
+    """What one bucket's shelves are loaded from: its packs in memory, and no journal."""
+    loaded = Vault(Overlay(Memory(packs), vault.backend), vault.format, vault.verifier)
+    anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
+    anchor.keep(bucket.kind, bucket.bucket, manifest)
+    return anchor
+
+
+def _prove(
+    bucket: Bucket, checked: Checked, manifest: Manifest, packs: dict[str, bytes]
+) -> Mirrored:
     keys = KitKeys(checked)
+    anchor = anchor_of_bucket(bucket, checked.vault, manifest, packs)
     found: dict[bytes, bytes] = {}
     damaged, records = set(), 0
-    anchor.keep(task.kind, task.bucket, manifest)
     for entry in manifest.shelves:
         if entry.account in checked.erased:
             continue
         if keys.failing(entry.account):
             damaged.add(entry.account)
             continue
-        found[entry.account] = keys.get(entry.account)
-        image = load_image(
-            anchor.source(entry.account, task.kind), found[entry.account], packed=True
-        )
+        data_key = found[entry.account] = keys.get(entry.account)
+        image = load_image(anchor.source(entry.account, bucket.kind), data_key, packed=True)
         records += len(image.columns)
         if image.missing or image.problems:
             damaged.add(entry.account)
-    return Mirrored(task.kind, task.bucket, found, records, size, frozenset(damaged))
+    size = sum(map(len, packs.values()))
+    return Mirrored(bucket.kind, bucket.bucket, found, records, size, frozenset(damaged))
 
 
-def _copy(backend: Backend, name: str, size: int, near: Path) -> int:
-    """Copy an object into the mirror and sync it; one that is there in full stays."""
-    path = near / name
+def _copy(backend: Backend, name: str, size: int, path: Path) -> bytes | None:
+    """Copy an object into the mirror; one that is there in full stays. None: it can't be read."""
     if path.exists() and path.stat().st_size == size:
-        return size
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path.read_bytes()
     try:
-        with open(path, "wb", buffering=0) as file:
-            for offset in range(0, size, PIECE):
-                file.write(backend.read_range(name, offset, PIECE))
-            os.fsync(file.fileno())
+        data = backend.read(name)
     except (Missing, Damaged):
-        path.unlink(missing_ok=True)
-        return 0
-    return size
+        return None
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return data
 
 
-_known: dict[bytes, Checked] = {}
-
-
-def _checked(task: Task) -> Checked:
-    """This process's own view of the vault, made at its first task."""
-    if task.vault not in _known:
-        _known[task.vault] = check(Path(task.place), Kit(task.vault, task.seed))
-    return _known[task.vault]
+def _sync(paths: Iterable[Path]) -> None:
+    """What was copied survives a power cut from now on."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

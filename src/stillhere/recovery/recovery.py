@@ -38,6 +38,7 @@ from stillhere.recovery.mirror import Mirrored, mirror, mirror_tail, overlay
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
+from stillhere.recovery.workers import Workers, buckets_of
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.store.accounts import ACCOUNT, add_account
@@ -167,11 +168,14 @@ class Recovery:
         if self._fenced:
             self.working.eraser.complete()  # else a later start does
         accounts = list_keys(self._checked.vault)
-        untrusted = self._mirror()
         store = self.working.store
-        with store.core.checkpointing_beside(lambda pragma: store.install(_executing(pragma))):
+        with (
+            Workers(self.anchor.size()) as workers,
+            store.core.checkpointing_beside(lambda pragma: store.install(_executing(pragma))),
+        ):
+            bulk = self._mirror(workers)
             for stage in self.stages:
-                self._unpack(stage, accounts, untrusted)
+                self._unpack(stage, accounts, bulk)
         self._adopt_unfinished(accounts)
         self._brought = True
 
@@ -185,19 +189,13 @@ class Recovery:
                 lambda sql: replay(sql, own, data_key, only_known=True)
             ).result()
 
-    def _mirror(self) -> frozenset[tuple[bytes, str]]:
+    def _mirror(self, workers: Workers) -> Bulk:
         folder = self._home / MIRROR_FOLDER
         kinds = [stage.kind for stage in self.stages]
         self.mirrored.clear()
-        untrusted = mirror(
-            self._checked,
-            self.anchor,
-            kinds,
-            folder,
-            self._keys,
-            self.mirrored.append,
-            self.working.store.gate.give_way,
-        )
+        buckets = buckets_of(self._checked, self.anchor, kinds, folder)
+        store = self.working.store
+        untrusted = mirror(buckets, workers, self._keys, self.mirrored.append, store.gate.give_way)
         near = overlay(folder, self._checked.vault)
         mirror_tail(self.anchor.tail, folder, near)
         self.anchor.vault, self.anchor.far = near, self._checked.vault
@@ -207,17 +205,15 @@ class Recovery:
             records=sum(done.records for done in self.mirrored),
             damaged_shelves=len(untrusted),
         )
-        return untrusted
+        return Bulk(self.anchor, self._keys, store, workers, buckets, untrusted)
 
-    def _unpack(
-        self, stage: Stage, accounts: Sequence[bytes], untrusted: frozenset[tuple[bytes, str]]
-    ) -> None:
+    def _unpack(self, stage: Stage, accounts: Sequence[bytes], bulk: Bulk) -> None:
         started = time.monotonic()
         core = self.working.store.core
         known = self._with_shelf(stage.kind, accounts)
         stage.total = len(known)
         stage.shelves, stage.records = len(core.shelves_of(stage.kind)), 0
-        unpack(Bulk(self.anchor, self._keys, self.working.store, untrusted), stage, known)
+        unpack(bulk, stage, known)
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
         tally = tally_verdicts(core, stage.kind)

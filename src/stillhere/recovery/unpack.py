@@ -1,27 +1,34 @@
 """Step 6: shelves into rows, stage by stage, in batches that leave room for those who wait.
 
-A batch is whole shelves: they are loaded, proven and put into rows in one transaction of the
-writing thread, heads and verdicts with them, so a recovery that is killed goes on with the
-shelves that are not in rows yet. Loading in another thread is slower: the two would hand the
-interpreter to and fro at every row.
+Plain shelves come as rows from other processes, and are copied (``rows.py``). The others, and
+all of a small vault, are loaded and put into rows by the writing thread itself: another thread
+would hand the interpreter to and fro at every row.
+
+A batch is whole shelves in one transaction, heads and verdicts with them, so a recovery that is
+killed goes on with the shelves that are not in rows yet.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from stillhere.errors import Unavailable
 from stillhere.recovery.install import Installed, install_image
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
+from stillhere.recovery.rows import Plain, make_rows
+from stillhere.recovery.workers import Bucket, Workers
+from stillhere.store.side import take_in
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
+from stillhere.vault.layout import bucket_of
 
 BATCH_ROWS = 1500  # about 10 ms of the writing thread
 AHEAD = 2  # batches that wait for the writing thread
@@ -53,11 +60,15 @@ class Bulk:
     anchor: Anchor
     keys: KitKeys
     store: Store
+    workers: Workers
+    buckets: Sequence[Bucket]
     untrusted: frozenset[tuple[bytes, str]]
 
 
 def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     """Bring every shelf of one kind into rows. Raises Unavailable."""
+    if bulk.workers.many:
+        _take_in_plain(bulk, stage)
     in_rows = bulk.store.core.shelves_of(stage.kind)
     waiting: deque[tuple[Batch, Future[list[Installed]]]] = deque()
     for batch in _batches(bulk.anchor, stage.kind, (a for a in accounts if a not in in_rows)):
@@ -67,6 +78,31 @@ def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
             stage.count(_patiently(bulk, stage.kind, *waiting.popleft()))
     for batch, future in waiting:
         stage.count(_patiently(bulk, stage.kind, batch, future))
+
+
+def _take_in_plain(bulk: Bulk, stage: Stage) -> None:
+    """Copy the rows that processes make of the shelves that nothing is the matter with."""
+    anchor, store = bulk.anchor, bulk.store
+    if anchor.tail.gaps:  # any shelf may have lost something
+        return
+    others = store.core.shelves_of(stage.kind) | anchor.touched(stage.kind)
+    others |= {account for account, kind in bulk.untrusted if kind == stage.kind}
+    by_bucket = defaultdict(set)
+    for account in others:
+        by_bucket[bucket_of(account, anchor.vault.bucket_bits)].add(account)
+    plain = (
+        Plain(bucket, store.core.home, frozenset(by_bucket[bucket.bucket]))
+        for bucket in bulk.buckets
+        if bucket.kind == stage.kind
+    )
+    for rows in bulk.workers.run(make_rows, plain):
+        for first, records in rows.batches:
+            store.gate.give_way()
+            take = partial(take_in, first=first, last=first + len(records) - 1)
+            taken = store.install(take, side=rows.side).result()
+            stage.shelves += len(taken)
+            stage.records += sum(records[number - first] for number in taken)
+        rows.side.unlink(missing_ok=True)
 
 
 def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Installed]]:

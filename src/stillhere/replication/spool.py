@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from stillhere.errors import Fenced, StillhereError, Unavailable
 from stillhere.replication.deliver import deliver, taken
-from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.backends import Backend, BackendError, Missing
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.layout import JOURNAL, journal_epoch, journal_folder, segment_name
@@ -137,10 +137,14 @@ class Spool:
 class _Before(Overlay):
     """The spool before the vault."""
 
+    def __init__(self, near: Backend, far: Backend) -> None:
+        super().__init__(near, far)
+        self._both = (near, far)
+
     def names(self, folder: str) -> list[str]:
         """The names of both; what is shipped meanwhile is seen in one of the two."""
-        near = self._near.names(folder)
-        return sorted({*near, *self._far.names(folder)})
+        near, far = (backend.names(folder) for backend in self._both)
+        return sorted({*near, *far})
 
 
 def _numbers(names: list[str]) -> Iterator[int]:

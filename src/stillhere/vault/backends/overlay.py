@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from stillhere.vault.backends import Backend, Missing
+
+
+class Near(Protocol):
+    """What can be read of the objects that lie near; each raises Missing for the others."""
+
+    def read(self, name: str) -> bytes:
+        """A whole object."""
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """A piece of an object."""
+
+    def size(self, name: str) -> int:
+        """An object's size in bytes."""
 
 
 class Overlay:
     """Objects that lie near before those of the vault; objects are only ever made in the vault."""
 
-    def __init__(self, near: Backend, far: Backend) -> None:
+    def __init__(self, near: Near, far: Backend) -> None:
         self.place = far.place
         self._near = near
         self._far = far

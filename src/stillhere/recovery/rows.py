@@ -1,0 +1,93 @@
+"""A bucket's shelves as rows, made by a process of its own in a core beside the one that serves.
+
+Only plain shelves: what the journal has touched, what is damaged and what is not proven is
+left to the process that serves, shelf by shelf.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhere.errors import StillhereError
+from stillhere.recovery.install import install_image, make_verdict
+from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.mirror import anchor_of_bucket
+from stillhere.recovery.workers import Bucket, view_of
+from stillhere.store.accounts import ACCOUNT
+from stillhere.store.keyring import Keyring
+from stillhere.store.side import make_side
+from stillhere.vault.image import load_image
+from stillhere.vault.manifests import read_manifest
+
+BATCH_ROWS = 6000  # some 10 ms of the writing thread
+ROWS_FOLDER = "rows"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A bucket whose plain shelves are wanted as rows: all but ``others``."""
+
+    bucket: Bucket
+    home: Path
+    others: frozenset[bytes]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a process made: the core beside, and its shelves in batches of (first id, records
+    of each)."""
+
+    side: Path
+    batches: Sequence[tuple[int, list[int]]]
+
+
+def make_rows(plain: Plain) -> Rows:
+    """Put a bucket's plain shelves into a core beside; none where anything is in the way."""
+    bucket = plain.bucket
+    name = f"{bucket.kind}-{bucket.bucket:04x}.sqlite"
+    side = Path(bucket.mirror) / ROWS_FOLDER / name
+    try:
+        return Rows(side, _fill(plain, side))
+    except (StillhereError, OSError, sqlite3.Error):
+        side.unlink(missing_ok=True)
+        return Rows(side, [])
+
+
+def _fill(plain: Plain, side: Path) -> list[tuple[int, list[int]]]:
+    bucket = plain.bucket
+    checked = view_of(bucket)
+    keys, keyring = KitKeys(checked), Keyring(plain.home)
+    manifest = read_manifest(
+        checked.vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest
+    )
+    near = Path(bucket.mirror)
+    packs = {pack.name: (near / pack.name).read_bytes() for pack in manifest.packs}
+    anchor = anchor_of_bucket(bucket, checked.vault, manifest, packs)
+    now = time.time_ns() // 1_000_000
+    batches: list[tuple[int, list[int]]] = []
+    room, number = 0, 0
+    sql = make_side(side)
+    sql.execute("BEGIN")
+    for entry in manifest.shelves:
+        account = entry.account
+        if account in plain.others or account in checked.erased:
+            continue
+        data_key = keys.get(account)
+        image = load_image(anchor.source(account, bucket.kind), data_key, trusted=True, packed=True)
+        if image.problems or image.missing:
+            continue
+        wrapped = keyring.wrap(data_key, account) if bucket.kind == ACCOUNT else None
+        installed = install_image(sql, image, make_verdict(image, now), wrapped)
+        number += 1
+        if room <= 0:
+            batches.append((number, []))
+            room = BATCH_ROWS
+        batches[-1][1].append(installed.records)
+        room -= len(image.columns) + 1
+    sql.execute("COMMIT")
+    sql.close()
+    return batches

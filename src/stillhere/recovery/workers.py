@@ -1,0 +1,133 @@
+"""The processes that work on buckets beside the one that serves.
+
+What a process needs goes to it through a pipe, the kit included, and nothing of it is written
+down. Each stands back behind the process that answers people, and ends with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stillhere.recovery.check import Checked, check
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.kit import Kit
+
+FEW_BYTES = 16 << 20  # a vault of less than this is brought back without further processes
+AHEAD = 6  # results that may wait for whoever takes them
+WATCH_S = 0.5
+NICE = 10
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket of one kind: enough for a process that knows nothing yet."""
+
+    place: str
+    mirror: str
+    vault: bytes
+    seed: bytes = field(repr=False)
+    kind: str
+    bucket: int
+    number: int
+    digest: bytes
+    epoch: int
+
+
+def buckets_of(
+    checked: Checked, anchor: Anchor, kinds: Sequence[str], mirror: Path
+) -> list[Bucket]:
+    """Every bucket of these kinds that the root manifest names, kind by kind."""
+    return [
+        Bucket(
+            checked.vault.backend.place,
+            str(mirror),
+            checked.kit.vault,
+            checked.kit.seed,
+            kind,
+            bucket,
+            *anchor.root.buckets[kind][bucket],
+            anchor.epoch,
+        )
+        for kind in kinds
+        for bucket in anchor.buckets(kind)
+    ]
+
+
+class Workers:
+    """As many processes as there are processors, or none where there is little to do."""
+
+    def __init__(self, size: int) -> None:
+        """``size`` is what there is to do, in bytes of packs."""
+        self._pool: ProcessPoolExecutor | None = None
+        self._window = 1
+        if size >= FEW_BYTES:
+            processes = max(1, len(os.sched_getaffinity(0)))
+            self._window = processes + AHEAD
+            self._pool = ProcessPoolExecutor(
+                processes,
+                mp_context=get_context("spawn"),
+                initializer=_begin,
+                initargs=(os.getpid(),),
+            )
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        _views.clear()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are processes."""
+        return self._pool is not None
+
+    def run(self, work: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
+        """The results in the order of the tasks, a few of them made ahead."""
+        if self._pool is None:
+            yield from map(work, tasks)
+            return
+        waiting: deque[Future[Any]] = deque()
+        for task in tasks:
+            waiting.append(self._pool.submit(work, task))
+            if len(waiting) >= self._window:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _begin(parent: int) -> None:
+    """What a process does first."""
+    os.nice(NICE)
+    gc.disable()  # nothing here makes cycles, and looking for them is a tenth of the work
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
+
+
+_views: dict[bytes, Checked] = {}
+
+
+def view_of(bucket: Bucket) -> Checked:
+    """This process's own view of the vault, made at its first bucket."""
+    if bucket.vault not in _views:
+        _views[bucket.vault] = check(Path(bucket.place), Kit(bucket.vault, bucket.seed))
+    return _views[bucket.vault]

@@ -1,0 +1,66 @@
+"""Shelves that another process has put into rows, in a small core of their own beside this one.
+
+The rows are copied by SQLite itself, without a word of Python in between, so that who is
+served meanwhile keeps the interpreter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from stillhere.store.schema import TABLES
+
+_COPIED = {
+    "records": "collection, href, seq, state, uid, component, media_type, size, digest,"
+    " modified, body, indexed",
+    "pieces": "number, packed",
+    "positions": "collection, seq",
+    "notes": "seq, op, collection, href, time, device, body",
+}
+
+
+def make_side(path: Path) -> sqlite3.Connection:
+    """A new, empty core beside; nothing of it need survive anything."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    sql = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF"):
+        sql.execute(f"PRAGMA {pragma}")
+    sql.executescript(f"BEGIN; {TABLES} DROP INDEX records_changed; DROP INDEX records_uid; COMMIT")
+    return sql
+
+
+def take_in(sql: sqlite3.Connection, first: int, last: int) -> list[int]:
+    """Copy the shelves of these ids from the core attached as ``side``, with their accounts.
+
+    Those that this core has already, or whose account is erased, stay away. Returns the ids
+    of the others."""
+    (base,) = sql.execute("SELECT coalesce(max(id), 0) FROM main.shelves").fetchone()
+    within = (base, first, last)
+    taken = sql.execute(
+        "INSERT INTO main.shelves"
+        " SELECT ?1 + id, account, kind, closed, last_seq, chain, ends, verdict, settled, held"
+        " FROM side.shelves s WHERE id BETWEEN ?2 AND ?3"
+        " AND NOT EXISTS (SELECT 1 FROM main.erased e WHERE e.account = s.account)"
+        " AND NOT EXISTS (SELECT 1 FROM main.shelves m"
+        " WHERE m.account = s.account AND m.kind = s.kind) RETURNING id - ?1",
+        within,
+    ).fetchall()
+    new = "SELECT id FROM main.shelves WHERE id > ?1"
+    chosen = "shelf BETWEEN ?2 AND ?3"
+    if len(taken) < last - first + 1:
+        chosen += f" AND ?1 + shelf IN ({new})"
+    for table, columns in _COPIED.items():
+        sql.execute(
+            f"INSERT INTO main.{table} SELECT ?1 + shelf, {columns}"  # noqa: S608 (constants only)
+            f" FROM side.{table} WHERE {chosen}",
+            within,
+        )
+    sql.execute(
+        "INSERT OR REPLACE INTO main.accounts (account, name, folded, data_key)"
+        " SELECT account, name, folded, data_key FROM side.accounts WHERE account IN"
+        " (SELECT account FROM main.shelves WHERE id > ?1)",
+        (base,),
+    )
+    return [number for (number,) in taken]

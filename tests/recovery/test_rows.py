@@ -1,0 +1,96 @@
+"""Rows that other processes make are those that the serving one would have made."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tests.recovery.judge import judge
+from tests.recovery.service import Worn
+
+from stillhere.recovery.workers import Workers
+from stillhere.store.side import make_side, take_in
+
+SHELVES = "account, kind, closed, last_seq, chain, ends, settled, held"
+SIBLING = "(SELECT hex(account) || kind FROM shelves WHERE id = shelf)"
+RECORDS = (
+    "collection, href, seq, state, uid, component, media_type, size, digest, modified,"
+    " body, indexed"
+)
+
+
+def tables(home: Path) -> dict[str, list[object]]:
+    """What a core has, but for the ids and keys that it gave out itself."""
+    sql = sqlite3.connect(home / "core.sqlite")
+    asked = {
+        "shelves": SHELVES,
+        "records": f"{SIBLING}, {RECORDS}",
+        "pieces": f"{SIBLING}, number, packed",
+        "positions": f"{SIBLING}, collection, seq",
+        "notes": f"{SIBLING}, seq, op, collection, href, body",
+        "accounts": "account, name, folded",
+    }
+    found = {
+        table: sql.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3").fetchall()
+        for table, columns in asked.items()
+    }
+    sql.close()
+    return found
+
+
+def test_rows_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: Path) -> None:
+    there = worn.copy(tmp_path / "other")
+    homes = tmp_path / "one", tmp_path / "two"
+    ways = (worn, homes[0], False), (there, homes[1], True)
+    for service, home, beside in ways:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Workers, "many", beside)
+            recovery = service.recovery(home)
+            working = recovery.begin()
+            for person in service.people:
+                person.book.end_epoch(working.identity.epoch)
+            recovery.run()
+            assert judge(working, service).how == "whole"
+            working.close()
+    one, two = map(tables, homes)
+    assert one == two
+
+
+def side_of(path: Path, *accounts: bytes) -> Path:
+    side = make_side(path)
+    for account in accounts:
+        (shelf,) = side.execute(
+            "INSERT INTO shelves (account, kind, last_seq, chain, ends)"
+            " VALUES (?, 'contacts', 1, x'', x'80') RETURNING id",
+            (account,),
+        ).fetchone()
+        side.execute(
+            "INSERT INTO records VALUES (?, 'c', 'h', 1, 0, '', '', '', 1, x'', 1, ?, 0)",
+            (shelf, account),
+        )
+    side.close()
+    return path
+
+
+def test_a_shelf_that_somebody_knocked_for_stays_as_it_is(tmp_path: Path) -> None:
+    core = make_side(tmp_path / "core")
+    accounts = [bytes([number]) * 16 for number in range(4)]
+    core.execute(
+        "INSERT INTO shelves (account, kind, last_seq, chain, ends)"
+        " VALUES (?, 'contacts', 9, x'', x'80')",
+        (accounts[1],),
+    )
+    core.execute("INSERT INTO erased VALUES (?, 5, x'', 0, 0, 0)", (accounts[2],))
+    core.execute("ATTACH ? AS side", (str(side_of(tmp_path / "side", *accounts)),))
+    assert take_in(core, 1, 3) == [1]
+    assert take_in(core, 4, 4) == [4]
+    rows = core.execute(
+        "SELECT s.account, s.last_seq, r.body FROM main.shelves s"
+        " LEFT JOIN main.records r ON r.shelf = s.id ORDER BY 1"
+    ).fetchall()
+    assert rows == [
+        (accounts[0], 1, accounts[0]),
+        (accounts[1], 9, None),
+        (accounts[3], 1, accounts[3]),
+    ]
