@@ -85,7 +85,8 @@ def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
     yield Play(live([Life("work")], place()), points, pairs)
     recovery = [Life("begin"), Life("recover")]
     yield Play(live(recovery, place(), after_a_recovery), points, pairs)
-    yield Play(live([Life("work", 0, "without_unnamed")], place()), points and 20, pairs)
+    for spoilt in ("without_unnamed", "without_links"):
+        yield Play(live([Life("work", 0, spoilt)], place()), points and 20, pairs)
     for nth in count(1, 1 if whole else 7):
         after_a_kill = live([Life("begin", nth), Life("start")], place())
         yield Play(after_a_kill, 40 if whole else 10, 4)

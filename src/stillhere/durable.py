@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+_RENAME_NOREPLACE = 1
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
@@ -25,6 +30,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def rename_new(folder: int, old: str, new: str) -> None:
+    """Give a file in an open folder a name that nobody has: renameat2(2), RENAME_NOREPLACE.
+
+    Raises FileExistsError, or OSError: ENOSYS or EINVAL where that can't be done."""
+    if _renameat2 is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if _renameat2(folder, os.fsencode(old), folder, os.fsencode(new), _RENAME_NOREPLACE):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), new)
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from stillhere import durable
+
 _open = os.open
 
 
@@ -31,7 +33,7 @@ def without_unnamed(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_links(patch: pytest.MonkeyPatch) -> None:
-    """No hard links either: a name can only be taken by opening it."""
+    """No hard links either: a file can only be renamed to its name."""
 
     def refuse(source: Any, *_: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, "Operation not permitted", str(source))
@@ -40,4 +42,10 @@ def without_links(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(os, "link", refuse)
 
 
-KINDS = (plain, without_unnamed, without_links)
+def without_renames(patch: pytest.MonkeyPatch) -> None:
+    """Nor a rename that replaces nothing: a name can only be taken by opening it."""
+    without_links(patch)
+    patch.setattr(durable, "_renameat2", None)
+
+
+KINDS = (plain, without_unnamed, without_links, without_renames)

@@ -213,11 +213,11 @@ def test_folders_are_made_again_when_somebody_removed_them(
     assert backend.read("x/y/two") == b"2"
 
 
-@pytest.mark.parametrize("kind", [file_systems.plain, file_systems.without_unnamed])
+@pytest.mark.parametrize("kind", file_systems.KINDS[:-1])
 def test_readers_see_a_large_object_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    """Without links an object's own proof tells half of it from all of it."""
+    """Without renames an object's own proof tells half of it from all of it."""
     kind(monkeypatch)
     backend = Directory(tmp_path, create=True)
     data = bytes(range(256)) * 16384

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.conformance import file_systems
 
+from stillhere import durable
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.backends.directory import Directory
@@ -42,7 +43,7 @@ def fails(name, data):
 """
 FULL = """
 # where a name is taken by opening it, there is room for the temporary file and not for both
-error = fails("journal/2", b"x" * (600_000 if kind == "without_links" else 4_000_000))
+error = fails("journal/2", b"x" * (600_000 if kind == "without_renames" else 4_000_000))
 assert "No space left" in error.what and "full" in error.hint, error
 try:
     raise AssertionError(f"there are {backend.size('journal/2')} bytes of it")
@@ -149,6 +150,7 @@ def test_an_object_is_synced_before_it_has_its_name_and_its_folder_after(
     backend = Directory(tmp_path / "vault", create=True)
     did: list[str] = []
     calls = {name: getattr(os, name) for name in ("fsync", "link", "mkdir")}
+    rename = durable.rename_new
 
     def fsync(descriptor: int) -> None:
         did.append("sync " + ("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file"))
@@ -162,12 +164,17 @@ def test_an_object_is_synced_before_it_has_its_name_and_its_folder_after(
         calls["mkdir"](*given, **named)
         did.append("folder")
 
+    def rename_new(*given: Any) -> None:
+        rename(*given)
+        did.append("name")
+
+    monkeypatch.setattr("stillhere.vault.backends.directory.rename_new", rename_new)
     for name, spy in (("fsync", fsync), ("link", link), ("mkdir", mkdir)):
         monkeypatch.setattr(os, name, spy)
     backend.create("new/object", b"data")
     made = ["folder", "sync folder", "folder", "sync folder"]  # the vault's, then new/
     written = ["sync file", "name", "sync folder"]
-    if kind is file_systems.without_links:  # a temporary file first, then the name itself
+    if kind is file_systems.without_renames:  # a temporary file first, then the name itself
         written = ["sync file", "sync file", "sync folder"]
     assert did == made + written
     did.clear()

@@ -30,7 +30,7 @@ MADE = (Op("make", "a"), Op("write", "a", data=b"one"))
 
 
 @pytest.mark.requires_tool("strace")
-@pytest.mark.parametrize("spoilt", ["", "without_unnamed"])
+@pytest.mark.parametrize("spoilt", ["", "without_links"])
 def test_a_recording_has_every_byte(tmp_path: Path, spoilt: str) -> None:
     folder = tmp_path / "life"
     recorded = live([Life("work", 0, spoilt)], folder)

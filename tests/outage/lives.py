@@ -286,10 +286,15 @@ def without_unnamed() -> None:
     file_systems.without_unnamed(pytest.MonkeyPatch())
 
 
+def without_links() -> None:
+    """Nor hard links, as FAT."""
+    file_systems.without_links(pytest.MonkeyPatch())
+
+
 LIVES = {life.__name__: life for life in (found_it, work, beside, begin, leave, start, recover)}
 SPOILT = {
     spoil.__name__: spoil
-    for spoil in (without_folders, without_bytes, without_core, without_unnamed)
+    for spoil in (without_folders, without_bytes, without_core, without_unnamed, without_links)
 }
 
 

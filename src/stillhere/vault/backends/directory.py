@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stillhere.durable import sync_folder
+from stillhere.durable import rename_new, sync_folder
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.layout import FORMAT, twin
 
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV)
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # a file system without them
+_NO_RENAMES = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # or without such that replace nothing
 
 
 class Directory:
@@ -23,8 +24,10 @@ class Directory:
 
     A new object is written to a file without a name, synced, and linked to its name; the
     directory is synced after it, and so is each parent that had to be made.
-    Where the file system can't do that, the name is taken with O_EXCL and an object whose
-    writing was cut short is refused by its reader (every object carries its own proof).
+    Where the file system has no such files, it gets a name that listings leave out, and is
+    linked or renamed to its own. Where that can't be done either, the name is taken with O_EXCL
+    and an object whose writing was cut short is refused by its reader (every object carries its
+    own proof).
     """
 
     def __init__(self, root: Path, *, create: bool = False) -> None:
@@ -154,13 +157,22 @@ def _link_named(directory: int, folder: Path, name: str, data: bytes) -> None:
             _write(descriptor, data)
         finally:
             os.close(descriptor)
-        os.link(temporary, name, dst_dir_fd=directory)
+        _give_name(directory, folder, temporary.name, name)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _NO_RENAMES:
             raise
         _create_exclusively(folder / name, data)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _give_name(directory: int, folder: Path, temporary: str, name: str) -> None:
+    try:
+        os.link(folder / temporary, name, dst_dir_fd=directory)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        rename_new(directory, temporary, name)
 
 
 def _create_exclusively(path: Path, data: bytes) -> None:
