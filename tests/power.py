@@ -83,6 +83,7 @@ def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
     points, pairs = (None, None) if whole else (60, 3)
     yield Play(live([Life("found_it")], place()), points, pairs)
     yield Play(live([Life("work")], place()), points, pairs)
+    yield Play(live([Life("spool")], place()), points, pairs)
     recovery = [Life("begin"), Life("recover")]
     yield Play(live(recovery, place(), after_a_recovery), points, pairs)
     for spoilt in ("without_unnamed", "without_links"):
@@ -90,6 +91,11 @@ def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
     for nth in count(1, 1 if whole else 7):
         after_a_kill = live([Life("begin", nth), Life("start")], place())
         yield Play(after_a_kill, 40 if whole else 10, 4)
+        if after_a_kill.ended:
+            break
+    for nth in count(1, 2 if whole else 11):
+        after_a_kill = live([Life("spool", nth), Life("start")], place())
+        yield Play(after_a_kill, 20 if whole else 10, 4)
         if after_a_kill.ended:
             break
     for nth in count(1, 2 if whole else 13):

@@ -42,6 +42,11 @@ def test_writes_roll_ups_and_compactions(folder: Path) -> None:
     assert sample(recorded, folder, 25).findings == []
 
 
+def test_a_core_that_acknowledges_by_itself(folder: Path) -> None:
+    recorded = live([Life("spool")], folder / "life")
+    assert sample(recorded, folder, 15).findings == []
+
+
 def test_a_recovery(folder: Path) -> None:
     lives = [Life("begin"), Life("recover")]
     recorded = live(lives, folder / "life", after_a_recovery)
@@ -55,9 +60,11 @@ def test_a_start_after_a_kill(folder: Path, nth: int) -> None:
     assert sample(recorded, folder, 8).findings == []
 
 
-def test_what_a_start_replays_is_durable_first(folder: Path) -> None:
-    """Else the core would be ahead of a vault that loses its power next, and serve nothing."""
-    recorded = live([Life("leave"), Life("start")], folder / "life")
+@pytest.mark.parametrize("life", [Life("leave"), Life("spool", 6)], ids=["vault", "spool"])
+def test_what_a_start_replays_is_durable_where_it_lies(folder: Path, life: Life) -> None:
+    """Else the core would be ahead of a vault that loses its power next, and serve nothing; and
+    what waits in the spool would reach the vault out of order."""
+    recorded = live([life, Life("start")], folder / "life")
     opened, _ = next(said(recorded.ops))
     for op in recorded.ops[:opened]:
         recorded.disk.apply(op)

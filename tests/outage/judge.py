@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from stillhere.store.logins import BadLogin
 from stillhere.vault.kit import Kit
 
 BOOK = "contacts"
+ANSWERS = ("account made", "device made", "kept", "revoked")
 
 
 class Account(NamedTuple):
@@ -90,6 +91,15 @@ class History:
         return "founded" in self.said
 
 
+def _shipped(lines: Sequence[str]) -> Iterator[str]:
+    """What is acknowledged by the vault: with ack = core, what was by the last shipping."""
+    said = [json.loads(line)["what"] for line in lines]
+    last = max((n for n, what in enumerate(said) if what == "shipped"), default=len(said))
+    for number, (what, line) in enumerate(zip(said, lines, strict=True)):
+        if what not in ANSWERS or number < last:
+            yield line
+
+
 def compare(working: Working, history: History) -> list[str]:
     """Everything that the core serves against everything that was promised."""
     listed = {row.account: row.name for row in working.store.accounts.list()}
@@ -134,6 +144,7 @@ class Site:
         self.folder = folder
         self.lines = list(lines)
         self.history = History(self.lines)
+        self.shipped = History(_shipped(self.lines))
         self.place = folder / "vault" / "here"
 
     def copy(self, name: str) -> Site:
@@ -156,17 +167,21 @@ class Site:
             found += [f"then: {what}" for what in compare(working, self.history)]
             verified = verify(working)
             found += [f"verify: {problem}" for one in verified.findings for problem in one.problems]
-        return found + [f"recovered after that: {what}" for what in self.recover("after")]
+        return found + [
+            f"recovered after that: {what}" for what in self.recover("after", shipped=True)
+        ]
 
-    def recover(self, home: str = "fresh") -> list[str]:
-        """Recover from the vault and compare; go on with a recovery that was begun there."""
+    def recover(self, home: str = "fresh", *, shipped: bool = False) -> list[str]:
+        """Recover from the vault and compare; go on with a recovery that was begun there.
+
+        What a core has acknowledged by itself and not ``shipped`` may be gone with it."""
         recovery = Recovery(
             self.folder / home / "home", self.place, self.kit(), lambda *_, **__: None
         )
         working = recovery.begin()
         try:
             recovery.run()
-            found = compare(working, self.history)
+            found = compare(working, self.history if shipped else self.shipped)
             tally = tally_verdicts(working.core)
             if tally.incomplete:
                 found.append(f"{tally.incomplete} of {tally.shelves} verdicts are incomplete")
@@ -253,7 +268,7 @@ def _what(site: Site, way: Callable[[], list[str]]) -> list[str]:
     try:
         return way()
     except StillhereError as error:
-        begun = isinstance(error, NotAVault) and not site.history.made
+        begun = isinstance(error, NotAVault) and not site.shipped.made
         founded = site.history.founded and not begun
         return [f"{type(error).__name__}: {error}"] if founded else []
     except Exception as error:

@@ -15,6 +15,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, open_core
+from stillhere.replication.window import Window
 from stillhere.server.found import found
 from stillhere.server.recover import open_kit, settle
 from stillhere.store import NewAccount, ShelfWrite, schema
@@ -64,11 +66,10 @@ class Life:
         paper.write(self.kit, made.kit)
         self.say("founded")
 
-    def opened(self, home: Path | None = None) -> Working:
+    def opened(self, window: Window | None = None) -> Working:
         """The core at work."""
-        home = home or self.home
-        config.load(home)
-        working = open_core(home, self.place)  # its settings may name a place of another time
+        config.load(self.home)  # which may name a place of another time
+        working = open_core(self.home, self.place, window)
         working.store.install(
             lambda sql: sql.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         ).result()
@@ -121,6 +122,11 @@ class Life:
         for account, href, future in waiting:
             self.say("kept", account=account.hex(), href=href, seq=future.result())
 
+    def ship(self, working: Working) -> None:
+        """Everything that was acknowledged is in the vault."""
+        working.ship()
+        self.say("shipped")
+
     def delete(self, working: Working, account: bytes, href: str) -> None:
         """One contact's end."""
         self.say("put", account=account.hex(), href=href, body=None)
@@ -171,6 +177,36 @@ def beside(life: Life) -> None:
     working = life.opened()
     (account,) = life.accounts(working, "beside")
     life.put(working, (account, "0.vcf"), (working.store.accounts.find("bert"), "beside.vcf"))
+    working.close()
+
+
+def spool(life: Life) -> None:
+    """A core that acknowledges before the vault has a change."""
+    life.found()
+    working = life.opened(Window(3600, 1 << 20))
+    life.ship(working)
+    (anna,) = life.accounts(working, "anna")
+    if life.nth:
+        die_at(life.nth)
+    for number in range(3):
+        life.put(working, (anna, f"{number}.vcf"))
+    life.ship(working)
+    working.roll(least=2)
+    life.put(working, (anna, "0.vcf"))
+    life.put(working, (anna, "1.vcf"))
+    compact(working)
+    life.put(working, *((anna, f"{number}.vcf") for number in range(6)))
+    over = threading.Event()
+    shipper = threading.Thread(target=_ship_on, args=(working, over))
+    shipper.start()
+    for number in range(5):
+        life.put(working, (anna, f"{number}.vcf"))
+    over.set()
+    shipper.join()
+    life.ship(working)
+    prune(working, keep_ms=-1)
+    life.put(working, (anna, "last.vcf"))
+    life.say("over")
     working.close()
 
 
@@ -242,6 +278,11 @@ def recover(life: Life) -> None:
     working.close()
 
 
+def _ship_on(working: Working, over: threading.Event) -> None:
+    while not over.is_set():
+        working.ship()
+
+
 async def _knock(working: Working, name: str) -> bytes:
     account = await working.store.gate.find(name)
     assert account is not None
@@ -291,7 +332,9 @@ def without_links() -> None:
     file_systems.without_links(pytest.MonkeyPatch())
 
 
-LIVES = {life.__name__: life for life in (found_it, work, beside, begin, leave, start, recover)}
+LIVES = {
+    life.__name__: life for life in (found_it, work, beside, spool, begin, leave, start, recover)
+}
 SPOILT = {
     spoil.__name__: spoil
     for spoil in (without_folders, without_bytes, without_core, without_unnamed, without_links)

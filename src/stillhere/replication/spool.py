@@ -137,14 +137,22 @@ class Spool:
 class _Before(Overlay):
     """The spool before the vault."""
 
-    def __init__(self, near: Backend, far: Backend) -> None:
-        super().__init__(near, far)
-        self._both = (near, far)
+    def __init__(self, spool: Backend, far: Backend) -> None:
+        super().__init__(spool, far)
+        self._spool = spool
+
+    def create(self, name: str, data: bytes) -> None:
+        """Make an object in the vault; one that waits here is there, and made durable here."""
+        with suppress(Missing):
+            self._spool.size(name)
+            self._spool.create(name, data)
+            return
+        self._far.create(name, data)
 
     def names(self, folder: str) -> list[str]:
         """The names of both; what is shipped meanwhile is seen in one of the two."""
-        near, far = (backend.names(folder) for backend in self._both)
-        return sorted({*near, *far})
+        near = self._spool.names(folder)
+        return sorted({*near, *self._far.names(folder)})
 
 
 def _numbers(names: list[str]) -> Iterator[int]:
