@@ -1,10 +1,10 @@
 """Records the service's lives, cuts the power after every operation, and looks for a loss.
 
-    python tests/power.py [--all] [--minutes 30] [--seed S] [--json] [--keep DIR]
+    python tests/power.py [--all] [--ways N] [--minutes 30] [--seed S] [--json] [--keep DIR]
 
 Prints a line for each recording and a summary; exits 1 if any promise was broken. Without
-``--all``, it samples. A seed repeats the same decisions (where the power goes, what it leaves),
-on a recording that is made anew.
+``--all`` it cuts after a sample of the operations. A seed repeats the same decisions (where the
+power goes, what it leaves), on a recording that is made anew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run as a file
 
-from tests.outage.cuts import Finding, Life, Recorded, Tally, cut, left_at, live, live_on
+from tests.outage.cuts import PAIRS, Finding, Life, Recorded, Tally, cut, left_at, live, live_on
 from tests.outage.judge import after_a_life, after_a_recovery
 from tests.rooms import quick_folder
 
@@ -31,11 +31,12 @@ TWICE = 40  # recordings that begin on what a first cut has left
 
 
 class Play(NamedTuple):
-    """A recording, and how much of it is tried: points, and ways for the disks at each."""
+    """A recording, and how much of it is tried: points, and ways for the disks to lose their
+    power at each."""
 
     recorded: Recorded
     points: int | None
-    pairs: int | None
+    ways: int
 
 
 def main() -> int:
@@ -45,13 +46,14 @@ def main() -> int:
     began, total = time.monotonic(), Tally()
     recordings = 0
     with quick_folder() as quick:
-        for play in _plays(quick / "lives", arguments.seed, whole=arguments.all):
+        for play in _plays(quick / "lives", arguments.seed, arguments.ways, whole=arguments.all):
             started = time.monotonic()
             seed = f"{arguments.seed}:{recordings}"
-            tally = cut(play.recorded, quick / "disks", seed, points=play.points, pairs=play.pairs)
+            tally = cut(play.recorded, quick / "disks", seed, points=play.points, pairs=play.ways)
             _keep(tally, quick / "disks", folder / str(recordings))
             _tell(play.recorded.name, tally, time.monotonic() - started, arguments.json)
             _add(total, tally)
+            shutil.rmtree(quick / "lives")
             recordings += 1
             if time.monotonic() - began > arguments.minutes * 60:
                 break
@@ -64,7 +66,10 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="after every operation, in every way")
+    parser.add_argument("--all", action="store_true", help="cut after every operation")
+    parser.add_argument(
+        "--ways", type=int, default=3, help=f"for the disks, each time, of {len(PAIRS)}"
+    )
     parser.add_argument("--seed", default=f"{random.getrandbits(32):08x}")
     parser.add_argument("--json", action="store_true", help="one JSON object, at the end")
     parser.add_argument("--keep", type=Path, help="folder for the disks of findings")
@@ -72,7 +77,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
+def _plays(folder: Path, seed: str, ways: int, *, whole: bool) -> Iterator[Play]:
     """Whole lives first; then those that follow a process that was killed at each of its syncs;
     then those that follow a power cut."""
     numbers = count()
@@ -80,28 +85,28 @@ def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
     def place() -> Path:
         return folder / str(next(numbers))
 
-    points, pairs = (None, None) if whole else (60, 3)
-    yield Play(live([Life("found_it")], place()), points, pairs)
-    yield Play(live([Life("work")], place()), points, pairs)
-    yield Play(live([Life("spool")], place()), points, pairs)
+    points = None if whole else 60
+    yield Play(live([Life("found_it")], place()), points, ways)
+    yield Play(live([Life("work")], place()), points, ways)
+    yield Play(live([Life("spool")], place()), points, ways)
     recovery = [Life("begin"), Life("recover")]
-    yield Play(live(recovery, place(), after_a_recovery), points, pairs)
+    yield Play(live(recovery, place(), after_a_recovery), points, ways)
     for spoilt in ("without_unnamed", "without_links"):
-        yield Play(live([Life("work", 0, spoilt)], place()), points and 20, pairs)
+        yield Play(live([Life("work", 0, spoilt)], place()), 60 if whole else 20, ways)
     for nth in count(1, 1 if whole else 7):
         after_a_kill = live([Life("begin", nth), Life("start")], place())
-        yield Play(after_a_kill, 40 if whole else 10, 4)
+        yield Play(after_a_kill, 40 if whole else 10, ways)
         if after_a_kill.ended:
             break
     for nth in count(1, 2 if whole else 11):
         after_a_kill = live([Life("spool", nth), Life("start")], place())
-        yield Play(after_a_kill, 20 if whole else 10, 4)
+        yield Play(after_a_kill, 20 if whole else 10, ways)
         if after_a_kill.ended:
             break
     for nth in count(1, 2 if whole else 13):
         lives = [Life("begin"), Life("recover", nth), Life("recover")]
         after_a_kill = live(lives, place(), after_a_recovery)
-        yield Play(after_a_kill, 20 if whole else 5, 3)
+        yield Play(after_a_kill, 20 if whole else 5, ways)
         if after_a_kill.ended == 2:
             break
     for number in range(TWICE if whole else 4):
@@ -113,7 +118,7 @@ def _plays(folder: Path, seed: str, *, whole: bool) -> Iterator[Play]:
             trees, lines = left_at(live([Life("begin")], place()), again)
             judge = after_a_life
         after = Life("recover" if number % 2 else "start")
-        yield Play(live_on([after], place(), trees, lines, judge), 40 if whole else 10, 4)
+        yield Play(live_on([after], place(), trees, lines, judge), 40 if whole else 10, ways)
 
 
 def _keep(tally: Tally, found: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ from tests.outage.disk import (
     Tree,
     lay_out,
 )
-from tests.outage.judge import Site, after_a_life, after_a_recovery
+from tests.outage.judge import Site, after_a_life
 from tests.outage.lives import MARKS
 from tests.outage.record import Op, record, said
 
@@ -227,6 +227,3 @@ def _digest(trees: dict[str, Tree], lines: int) -> bytes:
             digest.update(f"{name}/{path}\0{-1 if data is None else len(data)}\0".encode())
             digest.update(data or b"")
     return digest.digest()
-
-
-__all__ = ["Life", "Recorded", "Tally", "after_a_life", "after_a_recovery", "cut", "left_at"]
