@@ -34,12 +34,12 @@ def sample(recorded: Recorded, folder: Path, points: int) -> Tally:
 
 def test_init(folder: Path) -> None:
     recorded = live([Life("found_it")], folder / "life")
-    assert sample(recorded, folder, 25).findings == []
+    assert sample(recorded, folder, 20).findings == []
 
 
 def test_writes_roll_ups_and_compactions(folder: Path) -> None:
     recorded = live([Life("work")], folder / "life")
-    assert sample(recorded, folder, 25).findings == []
+    assert sample(recorded, folder, 18).findings == []
 
 
 def test_a_core_that_acknowledges_by_itself(folder: Path) -> None:
