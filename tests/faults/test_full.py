@@ -64,7 +64,8 @@ def test_a_disk_that_is_full_or_read_only_takes_nothing_and_goes_on_when_it_can(
         assert_only_read(core, people)
         disk.free()
         ana.put_when_healed()
-        disk.be("ro")
+    disk.be("ro")
+    with at_work(core.serve(), people):
         assert_only_read(core, people)
         disk.be("rw")
         bo.put_when_healed()

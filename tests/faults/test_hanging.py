@@ -96,7 +96,7 @@ class TestHanging:
         try:
             with people[0].connected(process.wait_for("refusing")["url"]):
                 assert_not_now(people[0].first_answer())
-            core.wait_for_words(b"the vault has not answered")
+            core.wait_for_words(b"still waiting for the vault")
         finally:
             disk.thaw()
         with at_work(process, people):

@@ -69,7 +69,7 @@ def test_a_beginning_says_what_it_waits_for(
     disk.freeze()
     recovery = core.recover()
     try:
-        core.wait_for_words(b"the vault has not answered")
+        core.wait_for_words(b"still waiting for the vault")
     finally:
         disk.thaw()
     with at_work(recovery, people):

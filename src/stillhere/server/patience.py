@@ -54,7 +54,7 @@ def leave_in_time(announce: Announce) -> None:
         announce.refuse(
             Unavailable(
                 "the vault does not answer: this process ends without waiting for it",
-                safe="everything that was acknowledged is in the vault",
+                safe="what was acknowledged is in the vault, or waits for it in this core's home",
                 hint="look at the vault; the core can be started again at any time",
             )
         )
@@ -65,7 +65,7 @@ def leave_in_time(announce: Announce) -> None:
 
 def _silent() -> Unavailable:
     return Unavailable(
-        f"the vault has not answered for {TELL_S:g} s",
-        safe="nothing was changed; everything that was acknowledged is in the vault",
+        f"still waiting for the vault after {TELL_S:g} s",
+        safe="nothing was changed",
         hint="look at the vault; this goes on by itself when it does",
     )
