@@ -83,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int,
         Meta(description="how often to look whether another core took over, seconds", ge=1, le=30),
     ] = 2
+    witness: Annotated[
+        str,
+        Meta(description='file where "status" remembers the vault; "": one in the state folder'),
+    ] = ""
     trusted_proxies: Annotated[
         list[str],
         Meta(description="proxies whose X-Forwarded-For is believed, for log-in throttling"),
@@ -102,6 +106,12 @@ def find_home(option: Path | None) -> Path:
             hint=f"add --home DIR, or set {VARIABLE}",
         )
     return Path(named).expanduser().absolute()
+
+
+def state_folder() -> Path:
+    """Where commands remember what belongs neither to a core nor to a vault (XDG)."""
+    state = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "/") + "/.local/state"
+    return Path(state) / "stillhere"
 
 
 def load(home: Path) -> Settings:

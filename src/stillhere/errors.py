@@ -133,6 +133,10 @@ class FutureVault(RefusedVault):
     """The vault was written in a format newer than this version of Stillhere reads."""
 
 
+class Behind(RefusedVault):
+    """A witness saw more of this vault than it has now: it may be an old copy."""
+
+
 def render(error: StillhereError) -> str:
     """The lines a person reads: ``error:``, ``safe:`` and ``hint:``, those that have something.
 

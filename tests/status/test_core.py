@@ -30,6 +30,10 @@ PROTECTED = Protection(
     proven_records=304,
     unproven_shelves=0,
     same_disk=False,
+    witness="/state/vault.json",
+    seen_at=NOW - 7_200_000,
+    missing="",
+    unkept="",
 )
 STATUS = CoreStatus(
     home="/home",
@@ -91,6 +95,17 @@ def test_what_was_not_proven_is_told() -> None:
     assert "3 shelves of 4, 304 records" in told
     warned = warnings(changed(unproven_shelves=1).protection)
     assert warned[0][0] == "1 shelf could not be proven"
+
+
+def test_what_a_witness_saw_is_there_or_is_warned_of() -> None:
+    assert "nothing is missing that was seen 2 hours ago" in text(STATUS)
+    assert "from now on, /state/vault.json" in text(changed(seen_at=None))
+    behind = changed(missing="it had 5 segments of writer 0, and has 2")
+    assert "Witness    saw more 2 hours ago" in text(behind)
+    warned = warnings(behind.protection)[0]
+    assert "it had 5 segments of writer 0, and has 2" in warned[0]
+    assert "newest copies" in warned[1]
+    assert warnings(changed(unkept="no space").protection)[0][0] == "no space"
 
 
 def test_shared_fate_is_warned_of_every_time() -> None:

@@ -71,7 +71,7 @@ def answer(command: str, work: Path, environment: dict[str, str]) -> list[str]:
         timeout=60,
         check=False,
     )
-    shown = done.stdout.replace(str(work), ".")
+    shown = done.stdout.replace(str(work), ".").replace(environment["HOME"], "~")
     for pattern, name in NAMES:
         shown = re.sub(pattern, name, shown, flags=re.MULTILINE)
     ended = [f"[exit {done.returncode}]"] if done.returncode else []

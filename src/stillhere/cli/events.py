@@ -20,7 +20,7 @@ class Announcer:
         """Announces `event` with its facts."""
         at_s = round(since_start(), 3)
         if self._as_json:
-            print(line({"event": event, "at_s": at_s, **facts}), flush=True)
+            print(line({"event": event, "at_s": at_s, **_plain(facts)}), flush=True)
         else:
             print(f"{at_s:8.3f} s  {_words(event, facts)}", flush=True)
 
@@ -39,7 +39,22 @@ def since_start() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def _plain(facts: dict[str, object]) -> dict[str, object]:
+    end = facts.get("end")
+    if not isinstance(end, dict):
+        return facts
+    from stillhere.status.person import VaultEnd
+    from stillhere.status.words import plain
+
+    return facts | {"end": plain(VaultEnd(**end))}
+
+
 def _words(event: str, facts: dict[str, object]) -> str:
+    if event == "whole" and isinstance(facts.get("end"), dict):
+        from stillhere.status.person import VaultEnd, ending
+
+        end = VaultEnd(**facts["end"])  # type: ignore[arg-type]
+        return f"whole: everybody has everything, or knows what is missing, {ending(end)}"
     if event == "sealed" and not facts.get("old_core_fenced"):
         return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
     shown = {

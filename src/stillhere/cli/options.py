@@ -21,6 +21,10 @@ Listen = Annotated[
     str | None,
     typer.Option("--listen", metavar="HOST:PORT", help="Where to answer; port 0 picks a free one."),
 ]
+Witness = Annotated[
+    Path | None,
+    typer.Option("--witness", metavar="FILE", help="What `status` remembered of the vault."),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit, Listen, Vault
+from stillhere.cli.options import Home, Json, Kit, Listen, Vault, Witness
 
 
 def run(
@@ -15,6 +15,10 @@ def run(
         bool, typer.Option("--serve", help="Answer phones at once, and go on after it is done.")
     ] = False,
     listen: Listen = None,
+    witness: Witness = None,
+    behind: Annotated[
+        bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring a lost core back from vault and kit."""
@@ -25,7 +29,8 @@ def run(
 
     place, announce = find_home(home), Announcer(as_json=as_json)
     with progress("shelves", as_json=as_json) as tick:
+        lost = recover.Lost(place, vault, kit, witness, behind)
         if serve:
-            recover.recover_serving(place, vault, kit, listen, announce, tick)
+            recover.recover_serving(lost, listen, announce, tick)
         else:
-            recover.recover(place, vault, kit, announce, tick)
+            recover.recover(lost, announce, tick)

@@ -1,5 +1,6 @@
 """`stillhere report [ACCOUNT]`"""
 
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -16,11 +17,12 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Tell what a recovery brought back, what is missing."""
-    from stillhere.server.people import read_people
+    from stillhere.server.people import read_people, read_vault_end
     from stillhere.status import person
     from stillhere.status.words import plain
 
     people = read_people(home, account)
+    end = read_vault_end(home)
     kept = [report for report in people if report.erased_at is None]
     complete = sum(report.complete for report in kept)
     told = {
@@ -28,9 +30,12 @@ def run(
         "complete": complete,
         "incomplete": len(kept) - complete,
         "erased": len(people) - len(kept),
+        "vault": None if end is None else plain(end),
         "people": [plain(report) | {"complete": report.complete} for report in people],
     }
     shown = person.summary(people) if account is None else person.lines(people[0])
     if not people:
         shown = iter(["nothing in this core came out of a recovery"])
+    if end is not None:
+        shown = chain([f"Vault      complete {person.ending(end)}"], shown)
     answer(told, shown, as_json=as_json)

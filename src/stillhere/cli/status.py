@@ -1,16 +1,16 @@
 """`stillhere status`"""
 
-from stillhere.cli.options import Home, Json
+from stillhere.cli.options import Home, Json, Witness
 from stillhere.cli.output import answer, warn
 
 
-def run(home: Home = None, as_json: Json = False) -> None:
-    """Tell what is protected, and what a loss would cost."""
+def run(home: Home = None, witness: Witness = None, as_json: Json = False) -> None:
+    """Tell what is protected, what a loss would cost; remember how far the vault reaches."""
     from stillhere.server.figures import read_status
     from stillhere.status import core
     from stillhere.status.words import plain
 
-    status = read_status(home)
+    status = read_status(home, witness)
     warnings = core.warnings(status.protection)
     told = plain(status) | {
         "shelves": sum(kind.shelves for kind in status.kinds),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json
+from stillhere.cli.options import Home, Json, Witness
 from stillhere.cli.output import answer
 from stillhere.errors import Damaged
 
@@ -18,6 +18,7 @@ SHOWN = 20
 
 def run(
     home: Home = None,
+    witness: Witness = None,
     mend: Annotated[
         bool, typer.Option("--mend", help="Write what the vault has lost from the core, anew.")
     ] = False,
@@ -29,8 +30,12 @@ def run(
     from stillhere.replication.verify import verify
     from stillhere.server.core import opened
     from stillhere.server.rates import measure
+    from stillhere.server.witness import file_of, recall, refuse, shortfall_of
 
     with opened(home, mend=mend) as core, progress("shelves", as_json=as_json) as tick:
+        vault = core.working.vault.id
+        seen = recall(file_of(vault, witness, core.settings), vault, named=witness is not None)
+        shortfall = shortfall_of(core.working, seen)
         found = verify(core.working, tick=tick)
         if mend and not found.proven:
             compact(core.working)
@@ -38,6 +43,7 @@ def run(
         measure(core.working)
         names = {row.account: row.name for row in core.store.accounts.list()}
     answer(_told(found, names), _lines(found, names), as_json=as_json)
+    refuse(shortfall)
     if not found.proven:
         from stillhere.status.words import count
 

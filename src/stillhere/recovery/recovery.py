@@ -32,6 +32,7 @@ import msgspec
 
 from stillhere.errors import Unavailable
 from stillhere.recovery.check import Checked, check
+from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import Mirrored, mirror, mirror_tail, overlay
@@ -41,6 +42,7 @@ from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.recovery.workers import Workers, buckets_of
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
+from stillhere.replication.witness import Seen
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
@@ -69,11 +71,17 @@ class Recovery:
         announce: Announce,
         *,
         stages: Sequence[str] = STAGES,
+        seen: Seen | None = None,
+        behind: bool = False,
     ) -> None:
+        """``seen`` is what a witness remembers of the vault; one that lacks some of that is
+        refused unless ``behind``."""
         self._home = home
         self._place = place
         self._kit = kit
         self._announce = announce
+        self._seen = seen
+        self._behind = behind
         self.stages = [Stage(kind) for kind in stages]
         self.mirrored: list[Mirrored] = []
         self._brought = False
@@ -81,9 +89,10 @@ class Recovery:
     def begin(self) -> Working:
         """Steps 0 to 4: returns a core that may serve at once, knock by knock.
 
-        Raises NotAVault, FutureVault, WrongKit (nothing was sealed), BadInput for a home that
-        is in use, Fenced when another recovery was first."""
+        Raises NotAVault, FutureVault, WrongKit and Behind (nothing was sealed), BadInput for a
+        home that is in use, Fenced when another recovery was first."""
         checked = self._checked = check(self._place, self._kit)
+        self._lacking = find_behind(checked, self._seen, accepted=self._behind)
         core, identity = open_home(self._home, checked, self._place)
         if not identity.recovering:
             core.close()
@@ -92,6 +101,10 @@ class Recovery:
             return self.working
         try:
             self._take_over(checked, core, identity)
+            if self._fenced:
+                keep_end(core.reader(), self.anchor, self._seen, self._lacking)
+            if self._lacking is not None:
+                core.checkpoint()  # the witness itself may forget it from now on
         except BaseException:
             core.close()
             raise
@@ -155,6 +168,9 @@ class Recovery:
             self.working.eraser.take_in(checked.erased.values())
             self._read_anchor(identity)
             self._open_to_knocks()
+        if self._fenced:
+            end = partial(keep_end, anchor=self.anchor, seen=self._seen, lacking=self._lacking)
+            self.working.store.install(end, durable=True).result()
 
     def _forget(self) -> None:
         def forget(sql: sqlite3.Connection) -> None:
@@ -269,8 +285,10 @@ class Recovery:
     def _announce_whole(self) -> None:
         working = self.working
         tally = tally_verdicts(working.core)
+        end = read_end(working.core)
         self._announce(
             "whole",
+            end=None if end is None else msgspec.to_builtins(end),
             verdicts={
                 "complete": tally.shelves - tally.incomplete,
                 "incomplete": tally.incomplete,

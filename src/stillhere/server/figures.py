@@ -1,16 +1,21 @@
 """What a core knows of itself, read for the status page; works where the vault cannot be read."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stillhere.config import Settings, find_home, load
 from stillhere.errors import BadInput, NotFound, StillhereError
 from stillhere.replication.compact import TailFigures, tail_figures
 from stillhere.replication.spool import Behind, Spool
-from stillhere.replication.start import open_core
+from stillhere.replication.start import Working, open_core
 from stillhere.replication.verified import last_verified
+from stillhere.replication.witness import Seen, see
 from stillhere.server.core import same_disk
 from stillhere.server.rates import forecast, last_measured
+from stillhere.server.witness import file_of, recall, remember, shortfall_of
 from stillhere.status.core import CoreStatus, KindFigures, Loss, Protection
 from stillhere.store import Core
 
@@ -22,8 +27,8 @@ _RECORDS = (
 )
 
 
-def read_status(option: Path | None) -> CoreStatus:
-    """The state of the core at `--home` or STILLHERE_HOME.
+def read_status(option: Path | None, witness: Path | None = None) -> CoreStatus:
+    """The state of the core at `--home` or STILLHERE_HOME, which the witness remembers.
 
     Raises BadInput, NotFound, and Damaged for a core that cannot be read; a core that may not
     serve and a vault that cannot be read are part of the answer.
@@ -31,33 +36,72 @@ def read_status(option: Path | None) -> CoreStatus:
     home = find_home(option)
     settings = load(home)
     behind = Spool(home).measure()
-    tail, trouble = _look_at_vault(home, settings)
+    look = _look_at_vault(home, settings, witness)
     core = Core(home)
     try:
         kinds, changed = _count(core)
         accounts = len(core.shelves_of("account"))
-        protection = _protection(home, settings, core, behind, tail, trouble, changed)
+        protection = _protection(home, settings, core, behind, look, changed)
         loss = _loss(core, accounts, sum(kind.records for kind in kinds))
     finally:
         core.close()
     now = time.time_ns() // 1_000_000
-    return CoreStatus(str(home), now, accounts, kinds, protection, loss)
+    seen = None if look.seen is None else msgspec.to_builtins(look.seen, str_keys=True)
+    return CoreStatus(str(home), now, accounts, kinds, protection, loss, seen)
 
 
-def _look_at_vault(home: Path, settings: Settings) -> tuple[TailFigures | None, str]:
-    """The journal's tail, or why this core may not serve."""
+@dataclass
+class _Look:
+    """What the vault showed: the journal's tail, or why this core may not serve (`trouble`);
+    what was `seen_before`, what is `missing` of it, and what is `seen` now."""
+
+    witness: Path
+    tail: TailFigures | None = None
+    trouble: str = ""
+    seen_before: Seen | None = None
+    missing: str = ""
+    seen: Seen | None = None
+    unkept: str = ""
+
+
+def _look_at_vault(home: Path, settings: Settings, witness: Path | None) -> _Look:
+    core = Core(home)
+    vault = core.identity().vault
+    core.close()
+    look = _Look(file_of(vault, witness, settings))
     try:
         working = open_core(home, Path(settings.vault))
     except (BadInput, NotFound):
         raise
     except StillhereError as error:
-        return None, error.what
+        look.trouble = error.what
+        return look
     try:
-        return tail_figures(working), ""
+        look.tail = tail_figures(working)
+        _ask_witness(working, look)
     except StillhereError as error:
-        return None, error.what
+        look.trouble = error.what
     finally:
         working.close()
+    return look
+
+
+def _ask_witness(working: Working, look: _Look) -> None:
+    """What was seen is compared, and replaced unless it is more than there is now."""
+    try:
+        look.seen_before = recall(look.witness, working.vault.id)
+    except BadInput as error:
+        look.unkept = error.what
+        return
+    shortfall = shortfall_of(working, look.seen_before)
+    if shortfall is not None:
+        look.missing = shortfall.what
+        return
+    look.seen = see(working)
+    try:
+        remember(look.witness, look.seen)
+    except OSError as error:
+        look.unkept = f"the witness {look.witness} can't be kept: {error.strerror or error}"
 
 
 def _count(core: Core) -> tuple[list[KindFigures], int | None]:
@@ -75,11 +119,10 @@ def _protection(
     settings: Settings,
     core: Core,
     behind: Behind,
-    tail: TailFigures | None,
-    trouble: str,
+    look: _Look,
     changed: int | None,
 ) -> Protection:
-    proven = last_verified(core)
+    proven, tail = last_verified(core), look.tail
     return Protection(
         vault=settings.vault,
         ack=settings.ack,
@@ -88,7 +131,7 @@ def _protection(
         behind_segments=behind.segments,
         behind_bytes=behind.bytes,
         behind_s=behind.age_s,
-        trouble=trouble,
+        trouble=look.trouble,
         last_change_at=changed,
         last_compacted_at=tail.compacted or None if tail else None,
         tail_segments=tail.segments if tail else None,
@@ -98,6 +141,10 @@ def _protection(
         proven_records=proven.records if proven else 0,
         unproven_shelves=len({f[:2] for f in proven.findings}) if proven else 0,
         same_disk=same_disk(home, Path(settings.vault)),
+        witness=str(look.witness),
+        seen_at=look.seen_before.at if look.seen_before else None,
+        missing=look.missing,
+        unkept=look.unkept,
     )
 
 

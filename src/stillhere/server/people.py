@@ -8,6 +8,7 @@ import msgspec
 
 from stillhere.config import find_home, load
 from stillhere.errors import NotFound
+from stillhere.recovery.end import read_end
 from stillhere.recovery.report import ShelfVerdict, read_report
 from stillhere.status.person import (
     CLOSED,
@@ -16,6 +17,7 @@ from stillhere.status.person import (
     Missing,
     PersonReport,
     ShelfAccount,
+    VaultEnd,
 )
 from stillhere.status.words import count
 from stillhere.store import LOST_TAIL, Core, Op, State, Store, epoch_of, seq_of
@@ -58,6 +60,16 @@ def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
         return kept if name is not None else kept + list(gone.values())
     finally:
         core.close()
+
+
+def read_vault_end(option: Path | None) -> VaultEnd | None:
+    """Where the vault ended that the core came out of; None for a core that was never lost."""
+    core = Core(find_home(option))
+    try:
+        end = read_end(core)
+    finally:
+        core.close()
+    return None if end is None else VaultEnd(end.as_of_at, end.seen_at, end.missing)
 
 
 def _erased(core: Core) -> dict[bytes, PersonReport]:

@@ -1,6 +1,6 @@
 """A lost core brought back: phones are answered first, the bulk comes in behind them.
 
-read the kit, bind the socket: what can be refused is refused before anything is sealed
+read the kit, ask the witness, bind the socket: what is refused is refused before it is sealed
 begin the recovery: checked, sealed, anchored
 open the door; whoever asks has their shelf brought back then and there
 run the bulk beside it, without compaction
@@ -9,55 +9,88 @@ go on as any other core, compaction included
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from stillhere import config
 from stillhere.errors import WrongKit
 from stillhere.recovery.recovery import Recovery
+from stillhere.replication.start import Working
+from stillhere.replication.witness import see
 from stillhere.server.announce import Announce
 from stillhere.server.patience import telling
+from stillhere.server.witness import file_of, recall, remember
+from stillhere.vault.backends import BackendError
 from stillhere.vault.kit import Kit, read_kit
+from stillhere.vault.layout import epoch_name
+from stillhere.vault.opened import exists
 
 Tick = Callable[[int, int], None]
 """Told how many shelves are back, and of how many."""
 TICK_S = 0.2
 
 
-def recover(home: Path, vault: Path, kit: Path, announce: Announce, tick: Tick) -> None:
-    """Brings a core back into `home` and ends when it is whole.
+@dataclass(frozen=True)
+class Lost:
+    """What is at hand after a loss: a home to be, the vault, the kit's file, and perhaps a witness
+    (its file, else the one in the state folder). `behind` accepts a vault that it saw more of."""
 
-    Raises WrongKit, NotAVault, FutureVault and BadInput before anything is sealed; Fenced when
-    another recovery was first. Killed and started again with the same home, it goes on.
+    home: Path
+    vault: Path
+    kit: Path
+    witness: Path | None = None
+    behind: bool = False
+
+    def recovery(self, announce: Announce) -> Recovery:
+        """The recovery that can be begun now. Raises WrongKit, BadInput."""
+        kit = open_kit(self.kit)
+        seen = recall(file_of(kit.vault, self.witness), kit.vault, named=self.witness is not None)
+        return Recovery(self.home, self.vault, kit, announce, seen=seen, behind=self.behind)
+
+
+def recover(lost: Lost, announce: Announce, tick: Tick) -> None:
+    """Brings a core back into its home and ends when it is whole.
+
+    Raises WrongKit, NotAVault, FutureVault, Behind and BadInput before anything is sealed; Fenced
+    when another recovery was first. Killed and started again with the same home, it goes on.
     """
-    recovery = Recovery(home, vault, open_kit(kit), announce)
+    recovery = lost.recovery(announce)
     with telling(announce):
         working = recovery.begin()
     try:
-        settle(home, vault, None)
+        settle(lost.home, lost.vault, None)
+        _remember(working)
         with ticking(recovery, tick):
             recovery.run()
     finally:
         working.close()
 
 
-def recover_serving(
-    home: Path, vault: Path, kit: Path, listen: str | None, announce: Announce, tick: Tick
-) -> None:
+def recover_serving(lost: Lost, listen: str | None, announce: Announce, tick: Tick) -> None:
     """The same, answering phones meanwhile, and serving after it until told to stop."""
     from stillhere.protocols import host
 
-    secret = open_kit(kit)
-    wanted = listen or config.Settings(vault=str(vault)).listen
+    recovery = lost.recovery(announce)
+    wanted = listen or config.Settings(vault=str(lost.vault)).listen
     with host.bind(*config.split_listen(wanted)) as listener:
-        recovery = Recovery(home, vault, secret, announce)
         with telling(announce):
             working = recovery.begin()
         from stillhere.server.bulk import serve_beside
 
         working.core.lock("serve")
+        settings = settle(lost.home, lost.vault, listen)
+        _remember(working)
         with ticking(recovery, tick):
-            serve_beside(recovery, working, listener, settle(home, vault, listen), announce)
+            serve_beside(recovery, working, listener, settings, announce)
+
+
+def _remember(working: Working) -> None:
+    """Brings the witness of this machine up to the new epoch, if the vault could be sealed."""
+    file = file_of(working.vault.id)
+    with suppress(OSError, BackendError):  # people wait; `status` says that it can't be kept
+        if file.exists() and exists(working.vault, epoch_name(working.identity.epoch)):
+            remember(file, see(working))
 
 
 def open_kit(path: Path) -> Kit:

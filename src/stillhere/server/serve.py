@@ -15,11 +15,12 @@ from stillhere import config
 from stillhere.errors import Closed, Fenced, RefusedVault, StillhereError, Unavailable
 from stillhere.protocols import dav, host
 from stillhere.protocols.doorway import Doorway
-from stillhere.replication.start import Working, open_core
+from stillhere.replication.start import Working
 from stillhere.replication.tend import Limits, Tender
 from stillhere.replication.window import Window
 from stillhere.server.announce import Announce
 from stillhere.server.patience import leave_in_time, wait_telling
+from stillhere.server.witness import open_watched
 from stillhere.store import lock_home
 
 RETRY_S = 5
@@ -114,7 +115,7 @@ async def _open(
     told = ""
 
     def open_now() -> Working:
-        return open_core(home, Path(settings.vault), window_of(settings))
+        return open_watched(home, settings, window_of(settings))
 
     def refuse(error: StillhereError) -> None:
         nonlocal told

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from stillhere.status.words import ago, count, moment, size, span, table
 
@@ -25,7 +26,9 @@ class Protection:
     `rpo_s` is what a loss may cost of what was acknowledged last, in seconds; the vault is behind
     by `behind_segments` of the journal, the oldest of them `behind_s` seconds old. `trouble` says
     why this core may not serve or its vault cannot be read, and is empty otherwise.
-    `unproven_shelves` counts those that the last verification found wanting.
+    `unproven_shelves` counts those that the last verification found wanting. `witness` is where the vault is remembered,
+    `seen_at` as of when until now, `missing` what it had then and has no more, and `unkept` why
+    it is not remembered.
     """
 
     vault: str
@@ -45,6 +48,10 @@ class Protection:
     proven_records: int
     unproven_shelves: int
     same_disk: bool
+    witness: str
+    seen_at: int | None
+    missing: str
+    unkept: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,8 @@ class CoreStatus:
     kinds: list[KindFigures]
     protection: Protection
     loss: Loss | None
+    witness: dict[str, Any] | None = None
+    """How far the vault reaches, as a witness keeps it."""
 
 
 def lines(status: CoreStatus) -> Iterator[str]:
@@ -102,6 +111,20 @@ def warnings(p: Protection) -> list[tuple[str, str]]:
             (
                 f"the vault is {span(p.behind_s)} behind: nothing is acknowledged meanwhile",
                 "look at the vault: can it be written, and is a server running to ship to it?",
+            )
+        )
+    if p.missing and p.seen_at is not None:
+        found.append(
+            (
+                f"the vault is behind what was seen on {moment(p.seen_at)}: {p.missing}",
+                "bring the newest copies of vault and core back, or recover with --behind",
+            )
+        )
+    if p.unkept:
+        found.append(
+            (
+                p.unkept,
+                'name another file with --witness, or as "witness" in stillhere.toml',
             )
         )
     if p.last_proven_at is None:
@@ -150,7 +173,17 @@ def _protection(p: Protection, now: int) -> Iterator[str]:
         folded = "never" if p.last_compacted_at is None else ago(p.last_compacted_at, now)
         yield f"Compacted  {folded}"
         yield f"           waiting: {count(p.tail_segments, 'segment')}, {size(p.tail_bytes)}"
+    if not p.trouble:
+        yield f"Witness    {_witness(p, now)}"
     yield from _proven(p, now)
+
+
+def _witness(p: Protection, now: int) -> str:
+    if p.seen_at is None:
+        return "none" if p.unkept else f"from now on, {p.witness}"
+    if p.missing:
+        return f"saw more {ago(p.seen_at, now)}"
+    return f"nothing is missing that was seen {ago(p.seen_at, now)}"
 
 
 def _proven(p: Protection, now: int) -> Iterator[str]:

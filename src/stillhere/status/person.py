@@ -43,6 +43,19 @@ class ShelfAccount:
 
 
 @dataclass(frozen=True)
+class VaultEnd:
+    """Where the vault ended that everything came out of.
+
+    `as_of_at` is the time of its last change (0 if it had none), `seen_at` when a witness had seen
+    the vault before, None without one, `missing` what it had then and has no more.
+    """
+
+    as_of_at: int
+    seen_at: int | None
+    missing: str
+
+
+@dataclass(frozen=True)
 class PersonReport:
     """One person's account after the recovery at `recovered_at`, None if there was none.
 
@@ -72,6 +85,16 @@ def lines(report: PersonReport) -> Iterator[str]:
     for shelf in report.shelves:
         yield ""
         yield from _shelf(shelf)
+
+
+def ending(end: VaultEnd) -> str:
+    """As of when a recovery is complete, and who says so."""
+    as_of = f"as of {moment(end.as_of_at)}" if end.as_of_at else "as of the beginning"
+    if end.seen_at is None:
+        return f"{as_of}; no witness says whether there was more"
+    if end.missing:
+        return f"{as_of}; a witness saw more on {moment(end.seen_at)}: {end.missing}"
+    return f"{as_of}; nothing is missing that a witness saw on {moment(end.seen_at)}"
 
 
 def summary(reports: list[PersonReport]) -> Iterator[str]:
