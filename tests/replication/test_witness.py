@@ -121,3 +121,16 @@ class TestSomethingIsMissing:
         found = shortfall(service, later)
         assert found is not None
         assert found.what == "it had 2 epochs, and has 1"
+
+    def test_an_erasure(self, service: Service, anna: bytes) -> None:
+        with service.at_work() as working:
+            working.eraser.erase(anna, "anna")
+            seen = see(working)
+        assert shortfall(service, seen) is None
+        with service.recovered():
+            assert shortfall(service, seen) is None
+        put_back(service)
+        service.home = service.folder / "home"
+        found = shortfall(service, seen)
+        assert found is not None
+        assert found.what == "erasures: it had 1, and has 0"

@@ -18,7 +18,8 @@ import msgspec
 from stillhere.errors import Damaged
 from stillhere.replication.start import Working
 from stillhere.vault.backends import Missing
-from stillhere.vault.epochs import Epoch
+from stillhere.vault.epochs import Epoch, read_epochs
+from stillhere.vault.erasures import read_erasures
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
 from stillhere.vault.segments import digest_of
@@ -34,12 +35,13 @@ class End(msgspec.Struct, frozen=True):
 
 class Seen(msgspec.Struct, frozen=True):
     """How far a vault (its id in hexadecimal) reached ``at`` some time (milliseconds): its newest
-    epoch, and the last segment of each of its writers."""
+    epoch, the last segment of each of its writers, and how many accounts were erased."""
 
     vault: str
     at: int
     epoch: int
     writers: dict[int, End]
+    erased: int = 0
 
 
 class Shortfall(NamedTuple):
@@ -56,13 +58,17 @@ class Shortfall(NamedTuple):
 
 
 def see(working: Working) -> Seen:
-    """How far the vault of a core at work reaches: all that the core has is in it."""
+    """How far the vault of a core at work reaches: all that the core has is in it.
+
+    Raises Damaged, BackendError."""
     identity = working.identity
     rows = working.core.reader().execute(
         "SELECT writer, segment, digest FROM writers WHERE epoch = ?", (identity.epoch,)
     )
     writers = {writer: End(segment, digest.hex()) for writer, segment, digest in rows}
-    return Seen(identity.vault.hex(), time.time_ns() // 1_000_000, identity.epoch, writers)
+    erased = _count_erased(working.vault, read_epochs(working.vault))
+    now = time.time_ns() // 1_000_000
+    return Seen(identity.vault.hex(), now, identity.epoch, writers, erased)
 
 
 def find_shortfall(
@@ -74,7 +80,15 @@ def find_shortfall(
         what = [f"it had {seen.epoch} epochs, and has {newest}"]
     else:
         what = list(_compare(vault, epochs, journal_keys[seen.epoch], seen))
+    erased = _count_erased(vault, epochs)
+    if erased < seen.erased:
+        what.append(f"erasures: it had {seen.erased}, and has {erased}")
     return Shortfall(seen.at, "; ".join(what)) if what else None
+
+
+def _count_erased(vault: Vault, epochs: Sequence[Epoch]) -> int:
+    newest = epochs[-1]
+    return len(read_erasures(vault, newest.number, newest.erased).valid)
 
 
 def _compare(
