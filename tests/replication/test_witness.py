@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from tests.rooms import Service, delete, put
+from tests.rooms import CONTACTS, Service, bodies, delete, put
 
+from stillhere.recovery.accept import accept
+from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
 from stillhere.replication.prune import prune
+from stillhere.replication.verify import verify
 from stillhere.replication.witness import Seen, Shortfall, find_shortfall, see
 from stillhere.store import Core
 from stillhere.vault.backends.directory import Directory
@@ -134,3 +137,36 @@ class TestSomethingIsMissing:
         found = shortfall(service, seen)
         assert found is not None
         assert found.what == "erasures: it had 1, and has 0"
+
+
+class TestALaterManifest:
+    """A root that was taken away, and the manifests that it named are still there."""
+
+    @pytest.fixture
+    def compacted(self, service: Service, anna: bytes) -> Service:
+        with service.at_work() as working:
+            compact(working)
+            for number in range(3):
+                put(working, anna, f"{number}.vcf")
+            compact(working)
+        for name in service.objects("manifest/root/00000002"):
+            (service.place / name).unlink()
+        return service
+
+    def test_says_nothing_while_the_journal_has_it_all(
+        self, compacted: Service, anna: bytes
+    ) -> None:
+        with compacted.recovered() as working:
+            assert set(bodies(working, anna)) == {"a.vcf", "0.vcf", "1.vcf", "2.vcf"}
+
+    def test_keeps_its_shelves_closed_when_the_journal_is_gone_too(
+        self, compacted: Service, anna: bytes
+    ) -> None:
+        for name in compacted.objects("journal/")[-2:]:
+            (compacted.place / name).unlink()
+        with compacted.recovered() as working:
+            (problem,) = next(v for v in read_report(working.core) if v.closed).verdict.problems
+            assert "a later manifest knows of changes" in problem
+            accept(working, anna, CONTACTS)
+            assert set(bodies(working, anna)) == {"a.vcf", "0.vcf"}
+            assert verify(working).proven

@@ -212,6 +212,7 @@ class Recovery:
         buckets = buckets_of(self._checked, self.anchor, kinds, folder)
         store = self.working.store
         untrusted = mirror(buckets, workers, self._keys, self.mirrored.append, store.gate.give_way)
+        self.anchor.look_for_later(kinds)
         near = overlay(folder, self._checked.vault)
         mirror_tail(self.anchor.tail, folder, near)
         self.anchor.vault, self.anchor.far = near, self._checked.vault

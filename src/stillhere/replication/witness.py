@@ -27,7 +27,7 @@ from stillhere.vault.tail import list_journal, read_source
 
 
 class End(msgspec.Struct, frozen=True):
-    """The last segment of a writer: its number, and its SHA-256 in hexadecimal."""
+    """The last segment of a writer: its number, and its SHA-256 in hexadecimal ("": not known)."""
 
     segment: int
     sha256: str
@@ -58,14 +58,16 @@ class Shortfall(NamedTuple):
 
 
 def see(working: Working) -> Seen:
-    """How far the vault of a core at work reaches: all that the core has is in it.
-
-    Raises Damaged, BackendError."""
-    identity = working.identity
+    """How far the vault of a core at work reaches. Raises Damaged, BackendError."""
+    identity, reached = working.identity, working.positions()
     rows = working.core.reader().execute(
         "SELECT writer, segment, digest FROM writers WHERE epoch = ?", (identity.epoch,)
     )
-    writers = {writer: End(segment, digest.hex()) for writer, segment, digest in rows}
+    writers = {
+        writer: End(reached[writer], digest.hex() if segment == reached[writer] else "")
+        for writer, segment, digest in rows
+        if writer in reached
+    }
     erased = _count_erased(working.vault, read_epochs(working.vault))
     now = time.time_ns() // 1_000_000
     return Seen(identity.vault.hex(), now, identity.epoch, writers, erased)
@@ -102,7 +104,7 @@ def _compare(
         there = listing.last if after is None else after.ends.get(writer, 0)
         if there < end.segment:
             yield f"it had {end.segment} segments of writer {writer}, and has {there}"
-        elif folded < end.segment:
+        elif folded < end.segment and end.sha256:
             span = next((span for span in listing.spans if span.last >= end.segment), None)
             if span is None or span.first > end.segment:
                 continue  # a gap, which the journal shows by itself

@@ -13,7 +13,14 @@ from stillhere.errors import Damaged
 from stillhere.vault.epochs import read_writers, writers_with_journal
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.levels import ShelfSource
-from stillhere.vault.manifests import Manifest, Root, manifests_of, read_manifest, read_root
+from stillhere.vault.manifests import (
+    Manifest,
+    Root,
+    find_later_manifest,
+    manifests_of,
+    read_manifest,
+    read_root,
+)
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail, read_tail
 
@@ -24,7 +31,8 @@ class Anchor:
 
     ``far`` is the vault itself once a mirror stands before it as ``vault``.
     ``broken`` has the buckets whose manifest can't be read, with the cause: their shelves
-    can't be proven."""
+    can't be proven. A manifest that no root names is a witness all the same: what it says of
+    a shelf was in the journal once."""
 
     vault: Vault
     root: Root
@@ -33,6 +41,7 @@ class Anchor:
     far: Vault | None = None
     broken: dict[tuple[str, int], str] = field(default_factory=dict)
     _manifests: dict[tuple[str, int], Manifest] = field(default_factory=dict)
+    _later: dict[tuple[str, int], dict[bytes, int]] = field(default_factory=dict)
 
     def manifest(self, kind: str, bucket: int) -> Manifest | None:
         """A bucket's manifest, or None where there is none (see ``broken``)."""
@@ -55,6 +64,7 @@ class Anchor:
     def forget(self, kind: str, bucket: int) -> None:
         """Let a bucket's manifest go from memory."""
         self._manifests.pop((kind, bucket), None)
+        self._later.pop((kind, bucket), None)
 
     def source(self, account: bytes, kind: str, *, far: bool = False) -> ShelfSource:
         """Where one shelf's pieces are, in the mirror or (``far``) past it."""
@@ -63,7 +73,26 @@ class Anchor:
         entry = manifest.find(account) if manifest is not None else None
         broken = self.broken.get((kind, bucket), "")
         vault = (self.far if far else None) or self.vault
-        return ShelfSource(vault, manifest, entry, self.tail, account, kind, self.epoch, broken)
+        later = self._known_later(kind, bucket).get(account, 0)
+        return ShelfSource(
+            vault, manifest, entry, self.tail, account, kind, self.epoch, broken, later
+        )
+
+    def look_for_later(self, kinds: Iterable[str]) -> None:
+        """Look for manifests that no root names in every bucket, while the vault can be read."""
+        for kind in kinds:
+            for bucket in range(1 << self.vault.bucket_bits):
+                self._known_later(kind, bucket)
+
+    def _known_later(self, kind: str, bucket: int) -> dict[bytes, int]:
+        """How far a bucket's shelves reach by a manifest that is newer than the root's."""
+        key = (kind, bucket)
+        if key not in self._later:
+            named, _ = manifests_of(self.root, kind).get(bucket, (0, b""))
+            manifest = find_later_manifest(self.vault, kind, bucket, named)
+            shelves = manifest.shelves if manifest is not None else []
+            self._later[key] = {entry.account: entry.top.last for entry in shelves}
+        return self._later[key]
 
     def buckets(self, kind: str) -> list[int]:
         """The buckets that have a manifest of this kind."""

@@ -116,7 +116,7 @@ def load_image(
         for part, row in source.tail.parts(source.account, source.kind)
         if row.last > image.last
     ]
-    image.exists = entry is not None or bool(parts or source.broken)
+    image.exists = entry is not None or bool(parts or source.broken or source.later)
     past = [(image.last, entry.ends if entry else {})]
     if parts or source.tail.gaps:
         applied = _follow_chain(image, parts, data_key)
@@ -133,6 +133,10 @@ def load_image(
         image.places = [place for _, (_, _, place) in ordered]
         image.missing = {k: v for k, v in image.missing.items() if rows[k][0].state == HELD}
     image.ends = _find_ends(past, source.epoch)
+    if source.later > image.last:
+        image.problems.append(
+            f"a later manifest knows of changes up to {source.later}: they and its root are gone"
+        )
     return image
 
 

@@ -47,6 +47,8 @@ class ShelfSource:
     """The epoch that is alive; every one before it is sealed and has an end."""
     broken: str = ""
     """Why the bucket's manifest can't be read, if it can't."""
+    later: int = 0
+    """How far the shelf reaches by a manifest that no root names."""
 
 
 def load_level(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 import zstandard
@@ -150,10 +151,23 @@ def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: byt
             continue
         if hashlib.sha256(data).digest() == digest:
             body = vault.verifier.verify(name, data)
-            return _manifests.decode(
-                zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_PLAIN)
-            )
+            return _unpack(body)
     raise silent or Damaged(f"{name} is missing or broken, and so is its twin")
+
+
+def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Manifest | None:
+    """The newest manifest of a bucket beyond the one that a root names (0: none) that proves
+    itself. A compaction that was cut short leaves one, and so does a root that was taken away.
+
+    Raises BackendError."""
+    last = _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0])
+    for number in range(last, named, -1):
+        name = manifest_name(kind, bucket, number)
+        for copy in (name, twin(name)):
+            with suppress(Missing, Damaged):
+                body = vault.verifier.verify(name, vault.backend.read(copy))
+                return _unpack(body)
+    return None
 
 
 def next_root_number(vault: Vault) -> int:
@@ -231,6 +245,11 @@ def root_digest(root: Root) -> bytes:
 def manifests_of(root: Root, kind: str) -> Mapping[int, tuple[int, bytes]]:
     """bucket → (number, SHA-256) of one kind."""
     return root.buckets.get(kind, {})
+
+
+def _unpack(body: bytes) -> Manifest:
+    plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_PLAIN)
+    return _manifests.decode(plain)
 
 
 def _last_number(vault: Vault, folder: str) -> int:
