@@ -59,7 +59,7 @@ class Shortfall(NamedTuple):
 
 def see(working: Working) -> Seen:
     """How far the vault of a core at work reaches. Raises Damaged, BackendError."""
-    identity, reached = working.identity, working.positions()
+    identity, reached = working.identity, working.shipped_positions()
     rows = working.core.reader().execute(
         "SELECT writer, segment, digest FROM writers WHERE epoch = ?", (identity.epoch,)
     )

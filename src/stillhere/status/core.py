@@ -26,9 +26,9 @@ class Protection:
     `rpo_s` is what a loss may cost of what was acknowledged last, in seconds; the vault is behind
     by `behind_segments` of the journal, the oldest of them `behind_s` seconds old. `trouble` says
     why this core may not serve or its vault cannot be read, and is empty otherwise.
-    `unproven_shelves` counts those that the last verification found wanting. `witness` is where the vault is remembered,
-    `seen_at` as of when until now, `missing` what it had then and has no more, and `unkept` why
-    it is not remembered.
+    `unproven_shelves` counts those that the last verification found wanting. `witness` is where
+    the vault is remembered, `seen_at` as of when until now, `missing` what it had then and has
+    no more, and `unkept` why it is not remembered.
     """
 
     vault: str
