@@ -2,8 +2,9 @@
 
 Everything passes the product's own write path: accounts with a device each, a change for every
 contact in the journal, one compaction, then as many single edits as may wait outside roll-ups
-on an ordinary day: a first answer must read past them. FOLDER then holds the vault, its kit
-and people.json, which is written last: [account id, log-in name, device password] each.
+on an ordinary day: a first answer must read past them. FOLDER then holds the vault, its kit, the
+core that is to be lost (home) and people.json, which is written last: [account id, log-in name,
+device password] each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cards import BOOK, make_cards, revise
+from cards import BOOK, book_of, make_cards, revise
 from processes import run_cli
 from stillhere.replication.compact import compact
 from stillhere.replication.start import open_core
@@ -56,7 +57,12 @@ def _fill(store: Store, numbers: range) -> list[tuple[str, str, str]]:
     wanted = [NewAccount(f"person-{number:05}", None, "phone") for number in numbers]
     made = store.accounts.create_many(wanted)
     waiting = [
-        store.write(one.account, "contacts", _write_cards(make_cards(number, BOOK)), device="phone")
+        store.write(
+            one.account,
+            "contacts",
+            _write_cards(make_cards(number, book_of(number))),
+            device="phone",
+        )
         for number, one in zip(numbers, made, strict=True)
     ]
     for future in waiting:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from stillhere.demo.people import cards, revise
 
-__all__ = ["BOOK", "make_cards", "revise"]
+__all__ = ["BOOK", "book_of", "make_cards", "revise"]
 
 BOOK = 150  # contacts in the address book of each account of a built vault
+FIRST_BOOK = 200  # and of the first of them, who is the first to ask
+
+
+def book_of(number: int) -> int:
+    """How many contacts the account of this number has."""
+    return BOOK if number else FIRST_BOOK
 
 
 def make_cards(seed: int, count: int) -> list[tuple[str, bytes]]:

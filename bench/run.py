@@ -20,7 +20,15 @@ from typing import Any
 
 from options import Options
 
-BENCHES = ("carddav", "first_contact", "knock", "stage", "memory")
+BENCHES = (
+    "first_contact",
+    "knock",
+    "stage",
+    "restore",
+    "carddav",
+    "write_path",
+    "growth",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +89,8 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         for pack in manifest.packs
         if (data := _copy(vault.backend, pack.name, pack.size, near / pack.name)) is not None
     }
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as beside:
         syncing = beside.submit(_sync, [near / name for name in packs])
         mirrored = _prove(bucket, checked, manifest, packs)

@@ -12,15 +12,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stillhere.recovery.check import Checked, check
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.kit import Kit
+
+if TYPE_CHECKING:  # they take 30 ms, and the first answer does not need them
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 FEW_BYTES = 16 << 20  # a vault of less than this is brought back without further processes
 AHEAD = 6  # results that may wait for whoever takes them
@@ -74,6 +75,9 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
         self._window = 1
         if size >= FEW_BYTES:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
             processes = max(1, len(os.sched_getaffinity(0)))
             self._window = processes + AHEAD
             self._pool = ProcessPoolExecutor(
