@@ -65,7 +65,7 @@ def open_piece(packed: bytes) -> Piece:
     """What ``pack_bodies`` made. Raises Damaged."""
     try:
         piece = _decode(decompress(packed))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Damaged(f"a piece of bodies does not open: {error}") from None
     if len(piece.marked) != len(piece.bodies):
         raise Damaged("a piece of bodies has columns of unequal length")

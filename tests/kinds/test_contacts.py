@@ -36,6 +36,9 @@ def card(*lines: str, eol: str = "\r\n") -> bytes:
 
 
 class TestParse:
+    def test_a_lone_cr_ends_a_line_too(self) -> None:
+        assert parse(card("VERSION:3.0", "UID:a\rX:b", "FN:Zo\rë")).uid == "a"
+
     def test_says_what_a_card_says(self) -> None:
         assert parse(PLAIN) == Card("4f1d", "Ada Lovelace", "3.0", "individual")
 
@@ -182,6 +185,9 @@ class TestGiveUid:
 
     def test_goes_to_the_outer_card(self) -> None:
         assert parse(give_uid(AGENT.replace(b"UID:outer\r\n", b""), "new")).uid == "new"
+        late = AGENT.replace(b"UID:outer\r\n", b"").replace(b"VERSION:2.1\r\n", b"", 1)
+        late = late.replace(b"END:VCARD\r\nEND", b"END:VCARD\r\nVERSION:2.1\r\nEND")
+        assert parse(give_uid(late, "new")).uid == "new"
 
     def test_refuses_what_is_no_card(self) -> None:
         with pytest.raises(BadCard):

@@ -43,6 +43,13 @@ def test_the_kit_opens_the_key_of_an_account(made: Made) -> None:
         assert ANNA.key not in made.vault.backend.read(name)
 
 
+def test_names_that_nobody_here_gives_are_no_accounts(made: Made) -> None:
+    keep(made)
+    for stray in ("keys/ab/notes.txt", "keys/ab/abcd", f"keys/ab/{'²' * 32}"):
+        made.vault.backend.create(stray, b"")
+    assert list_keys(made.vault) == [ANNA.account]
+
+
 def test_another_kit_opens_nothing(made: Made) -> None:
     keep(made)
     kit = Kit(made.kit.vault, bytes(32))

@@ -107,14 +107,18 @@ def give_uid(card: bytes, uid: str) -> bytes:
 
     Nothing else changes. Raises BadCard for bytes without BEGIN:VCARD.
     """
-    begin = None
+    begin: Line | None = None
+    depth = 0
     for line in logical_lines(card):
-        if begin is None:
-            begin = line if BEGIN.match(line.text) else None
-        elif line.name == "VERSION" or END.match(line.text):
-            place = line.end if line.name == "VERSION" else begin.end
+        ends = bool(END.match(line.text))
+        if BEGIN.match(line.text):
+            begin = begin or line
+            depth += 1
+        elif begin and depth == 1 and (ends or line.name == "VERSION"):
+            place = begin.end if ends else line.end
             eol = card[begin.start + len(begin.text) : begin.end]
             return card[:place] + b"UID:" + uid.encode() + eol + card[place:]
+        depth -= ends
     raise BadCard("this is not a vCard: it has no BEGIN:VCARD and VERSION")
 
 
@@ -129,8 +133,8 @@ def text_of(data: bytes) -> str:
 def _parse_plain(data: bytes) -> Card | None:
     """The answer for a card as nearly every program writes it, without walking its lines."""
     plain = _PLAIN.match(data)
-    if plain is None:
-        return None
+    if plain is None or data.count(b"\r") != data.count(b"\r\n"):
+        return None  # a lone CR ends a line too
     folded = data.upper()
     if folded.count(b"\nBEGIN:VCARD") or folded.count(b"END:VCARD") != 1 or b"KIND" in folded:
         return None

@@ -19,6 +19,7 @@ from stillhere.vault.epochs import (
 from stillhere.vault.erasures import Erasure, read_erasures
 from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys, walk_keys
 from stillhere.vault.kit import Kit
+from stillhere.vault.layout import numbers_of
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.tail import list_journal
@@ -87,7 +88,7 @@ def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
     missing = sorted(name for name in needed if not vault.backend.names(name))
     if missing:
         raise _half(vault, f"it has no {', no '.join(missing)}")
-    written = [int(name) for name in vault.backend.names("journal") if name.isdigit()]
+    written = numbers_of(vault.backend.names("journal"))
     if max(written, default=0) > epochs[-1].number:
         raise _half(vault, f"epoch {max(written)} has a journal, and its beginning is not there")
     if root.number < epochs[-1].roots:

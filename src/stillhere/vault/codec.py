@@ -10,7 +10,9 @@ import hmac
 import os
 import threading
 from functools import lru_cache
+from typing import TypeVar
 
+import msgspec
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +23,8 @@ JOURNAL_LEVEL = 1
 LEDGER_LEVEL = 3
 NONCE_BYTES = 12
 MAX_PLAIN = 512 << 20
+
+T = TypeVar("T")
 
 _threads = threading.local()
 
@@ -51,6 +55,22 @@ def decrypt(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> b
         return _cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
     except (InvalidTag, ValueError):
         raise Damaged("a sealed piece does not open: its bytes are not those written") from None
+
+
+def decode(decoder: msgspec.msgpack.Decoder[T], data: bytes, what: str) -> T:
+    """What these bytes say. Raises Damaged where they don't say it in the form that they must."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Damaged(f"{what} does not decode: {error}") from None
+
+
+def expand(packed: bytes, what: str) -> bytes:
+    """Bytes that were compressed and not sealed. Raises Damaged."""
+    try:
+        return _decompressor().decompress(packed, max_output_size=MAX_PLAIN)
+    except (ValueError, zstandard.ZstdError):
+        raise Damaged(f"{what} is not compressed as it must be") from None
 
 
 def derive(data_key: bytes, purpose: str) -> bytes:

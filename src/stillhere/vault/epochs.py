@@ -14,11 +14,13 @@ import msgspec
 
 from stillhere.errors import Damaged, NotAVault
 from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.codec import decode
 from stillhere.vault.erasures import Erasure
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import (
     epoch_name,
     journal_epoch,
+    numbers_of,
     segment_name,
     twin,
     writer_name,
@@ -91,7 +93,7 @@ def read_epochs(vault: Vault) -> list[Epoch]:
     """Every epoch, verified, in order; the vault trusts their keys from now on.
 
     Raises Damaged when one does not verify or is missing, NotAVault when there is none."""
-    numbers = [int(name) for name in vault.backend.names("epochs") if name.isdigit()]
+    numbers = numbers_of(vault.backend.names("epochs"))
     epochs = []
     for number in range(1, max(numbers, default=0) + 1):
         epoch = read_epoch(vault, number)
@@ -118,13 +120,13 @@ def read_epoch(vault: Vault, number: int) -> Epoch | None:
     for copy in (name, twin(name)):
         try:
             body = vault.verifier.verify(name, vault.backend.read(copy), by=(ROOT,))
+            epoch = decode(_epochs, body, name)
+            vault.verifier.trust(number, epoch.signing, epoch.roots)
         except Missing:
             continue
         except Damaged as error:
             failure = error
             continue
-        epoch = _epochs.decode(body)
-        vault.verifier.trust(number, epoch.signing, epoch.roots)
         return epoch
     if failure is not None:
         raise failure
@@ -191,15 +193,15 @@ def read_writers(vault: Vault, epoch: int) -> list[Slot]:
 
     A slot that can't be read, or is gone, is a writer of no known core: what it wrote is
     looked for all the same."""
-    names = [name for name in vault.backend.names(writers_folder(epoch)) if name.isdigit()]
-    return [
-        _read_slot(vault, epoch, number) for number in range(1 + max(map(int, names), default=-1))
-    ]
+    taken = numbers_of(vault.backend.names(writers_folder(epoch)))
+    # Slots are taken one after the other: a number far beyond all others is nobody's.
+    last = max((n for n in taken if n < len(taken) + MAX_RACES), default=-1)
+    return [_read_slot(vault, epoch, number) for number in range(1 + last)]
 
 
 def writers_with_journal(vault: Vault, epoch: int) -> list[int]:
     """The writers of an epoch that have a folder in the journal."""
-    return [int(name) for name in vault.backend.names(journal_epoch(epoch)) if name.isdigit()]
+    return numbers_of(vault.backend.names(journal_epoch(epoch)))
 
 
 def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
@@ -208,8 +210,8 @@ def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
         data = vault.backend.read(name)
         if is_seal(vault, name, data):
             return Slot(b"", seal=True)
-        return Slot(_slots.decode(vault.verifier.verify(name, data, by=(epoch,))).core)
-    except (Missing, Damaged, msgspec.DecodeError):
+        return Slot(decode(_slots, vault.verifier.verify(name, data, by=(epoch,)), name).core)
+    except (Missing, Damaged):
         return Slot(b"")
 
 
@@ -265,6 +267,6 @@ def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) ->
 def is_seal(vault: Vault, name: str, data: bytes) -> bool:
     """Whether an object is a seal that the root has put there."""
     try:
-        return _slots.decode(vault.verifier.verify(name, data, by=(ROOT,))).seal
-    except (Damaged, msgspec.DecodeError):
+        return decode(_slots, vault.verifier.verify(name, data, by=(ROOT,)), name).seal
+    except Damaged:
         return False

@@ -18,6 +18,7 @@ import msgspec
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import Exists, Missing
+from stillhere.vault.codec import decode
 from stillhere.vault.keys import find_owner
 from stillhere.vault.layout import ERASURES, erasure_name, key_name, login_name, twin
 from stillhere.vault.opened import Vault, exists
@@ -73,7 +74,7 @@ def read_erasure(vault: Vault, account: bytes, epoch: int) -> Erasure | None:
     for copy in (name, twin(name)):
         try:
             body = vault.verifier.verify(name, vault.backend.read(copy), by=(epoch,))
-            return _erasures.decode(body)
+            return decode(_erasures, body, name)
         except Missing:
             continue
         except Damaged as error:

@@ -220,6 +220,8 @@ def _apply_part(
     bodies: Sequence[bytes | None]
     try:
         bodies = source.bodies(data_key, row)
+        if len(bodies) != len(entries):
+            raise Damaged(f"{len(bodies)} bodies lie beside {len(entries)} entries")
     except Damaged as error:
         bodies, cause = [None] * len(entries), error.what
     for encoded, found in zip(entries, bodies, strict=True):

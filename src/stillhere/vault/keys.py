@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import Exists, Missing
-from stillhere.vault.codec import JOURNAL_LEVEL, NONCE_BYTES, derive, seal, unseal
+from stillhere.vault.codec import JOURNAL_LEVEL, NONCE_BYTES, decode, derive, seal, unseal
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import SERVICE_KEYS, erasure_name, key_name, login_name, twin
 from stillhere.vault.opened import Vault, exists, first_proven
@@ -28,6 +28,7 @@ from stillhere.vault.wraps import WRAP_BYTES, Unwrapper, Wrapper, WrappingKey
 
 _DATA_KEY = b"stillhere data key "
 _SERVICE = b"stillhere service keys"
+ACCOUNT_BYTES = 16
 _PROOF_BYTES = 16
 _KEPT_BYTES = WRAP_BYTES + NONCE_BYTES + 32 + 16 + _PROOF_BYTES
 
@@ -41,6 +42,9 @@ class ServiceKeys(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the secrets."""
         return "ServiceKeys()"
+
+
+_service_keys = msgspec.msgpack.Decoder(ServiceKeys)
 
 
 def keep_service_keys(vault: Vault, kit: Kit, keys: ServiceKeys) -> None:
@@ -57,7 +61,7 @@ def read_service_keys(vault: Vault, kit: Kit) -> ServiceKeys:
         return kit.unwrap(vault.verifier.verify(name, data), _SERVICE)
 
     secret = first_proven(vault, SERVICE_KEYS, open_copy)
-    return msgspec.msgpack.decode(secret, type=ServiceKeys)
+    return decode(_service_keys, secret, SERVICE_KEYS[0])
 
 
 def keep_data_key(vault: Vault, wrapper: Wrapper, account: bytes, data_key: bytes) -> None:
@@ -137,7 +141,10 @@ def walk_keys(vault: Vault) -> Iterator[bytes]:
     for folder in vault.backend.names("keys"):
         if len(folder) == 2:
             for name in vault.backend.names(f"keys/{folder}"):
-                yield bytes.fromhex(name.removesuffix(".twin"))
+                with suppress(ValueError):  # else a name that nobody here gives
+                    account = bytes.fromhex(name.removesuffix(".twin"))
+                    if len(account) == ACCOUNT_BYTES:
+                        yield account
 
 
 def keep_name(vault: Vault, names_key: bytes, folded: str, account: bytes) -> bytes:
@@ -165,7 +172,10 @@ def find_name(vault: Vault, names_key: bytes, folded: str) -> bytes | None:
 
 def find_owner(vault: Vault, names_key: bytes, digest: bytes) -> bytes:
     """The account of a name by its keyed digest. Raises Missing, Damaged."""
-    return unseal(_sealing_key(names_key), vault.backend.read(login_name(digest)), digest)
+    account = unseal(_sealing_key(names_key), vault.backend.read(login_name(digest)), digest)
+    if len(account) != ACCOUNT_BYTES:
+        raise Damaged("a name belongs to something that is no account")
+    return account
 
 
 def find_digests(vault: Vault, names_key: bytes, account: bytes) -> list[bytes]:

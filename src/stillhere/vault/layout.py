@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 FORMAT = "format.json"
 SERVICE_KEYS = ("keys/service", "keys/service.twin")
 JOURNAL = "journal"  # the folder of all journals
 ROOT_FOLDER = "manifest/root"
 ERASURES = "erasures"
 KIND_BYTES = 12  # a kind's name in binary headers, padded with NULs
+
+_NUMBER = re.compile("[0-9]{1,12}")
+
+
+def numbers_of(names: Iterable[str]) -> list[int]:
+    """The numbers among these names; a name that is none was not given here."""
+    return [int(name) for name in names if _NUMBER.fullmatch(name)]
 
 
 def bucket_of(account: bytes, bits: int) -> int:

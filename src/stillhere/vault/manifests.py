@@ -11,25 +11,30 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Annotated
 
 import msgspec
 import zstandard
+from msgspec import Meta
 
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError, Exists, Missing
-from stillhere.vault.codec import LEDGER_LEVEL, MAX_PLAIN
-from stillhere.vault.layout import ROOT_FOLDER, manifest_name, root_name, twin
+from stillhere.vault.codec import LEDGER_LEVEL, decode, expand
+from stillhere.vault.layout import ROOT_FOLDER, manifest_name, numbers_of, root_name, twin
 from stillhere.vault.opened import Vault
 from stillhere.vault.packs import Place
 from stillhere.vault.signing import EpochEnded, Signer
+
+Natural = Annotated[int, Meta(ge=0)]
+Number = Annotated[int, Meta(ge=1)]
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
     """A chunk's place: the number of its pack in the manifest's list, offset, length."""
 
-    pack: int
-    offset: int
-    length: int
+    pack: Natural
+    offset: Natural
+    length: Natural
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True):
@@ -98,7 +103,9 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
         return None
 
     def place(self, span: Span) -> Place:
-        """Where a span's chunk lies."""
+        """Where a span's chunk lies. Raises Damaged."""
+        if span.pack >= len(self.packs):
+            raise Damaged(f"a chunk lies in pack {span.pack} of {len(self.packs)}")
         return Place(self.packs[span.pack].name, span.offset, span.length)
 
 
@@ -112,7 +119,7 @@ class Root(msgspec.Struct, frozen=True, array_like=True):
     number: int
     epoch: int
     created: int
-    cut: dict[int, dict[int, int]]
+    cut: dict[Number, dict[int, int]]
     buckets: dict[str, dict[int, tuple[int, bytes]]]
     before: bytes
     keep: list[str]
@@ -151,7 +158,7 @@ def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: byt
             continue
         if hashlib.sha256(data).digest() == digest:
             body = vault.verifier.verify(name, data)
-            return _unpack(body)
+            return decode(_manifests, expand(body, name), name)
     raise silent or Damaged(f"{name} is missing or broken, and so is its twin")
 
 
@@ -166,7 +173,7 @@ def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Man
         for copy in (name, twin(name)):
             with suppress(Missing, Damaged):
                 body = vault.verifier.verify(name, vault.backend.read(copy))
-                return _unpack(body)
+                return decode(_manifests, expand(body, name), name)
     return None
 
 
@@ -199,7 +206,7 @@ def read_root(vault: Vault) -> Root:
     tail after its cut, and what is missing there is seen as a gap. Raises Damaged."""
     failure: Damaged | None = None
     tried = 0
-    for number in range(_last_number(vault, ROOT_FOLDER), 0, -1):
+    for number in sorted(_numbers(vault, ROOT_FOLDER), reverse=True):
         try:
             return read_root_number(vault, number)
         except EpochEnded:
@@ -222,14 +229,14 @@ def read_root_number(vault: Vault, number: int) -> Root:
     for copy in (name, twin(name)):
         try:
             data = vault.backend.read(copy)
-            root = _roots.decode(vault.verifier.verify(name, data))
+            root = decode(_roots, vault.verifier.verify(name, data), name)
             vault.verifier.verify(name, data, by=(root.epoch,))
             vault.verifier.check_root(root.epoch, number)
         except Missing:
             continue
         except EpochEnded:
             raise
-        except (Damaged, msgspec.DecodeError) as error:
+        except Damaged as error:
             failure = Damaged(f"{copy}: {error}")
             continue
         if root.number == number:
@@ -247,11 +254,10 @@ def manifests_of(root: Root, kind: str) -> Mapping[int, tuple[int, bytes]]:
     return root.buckets.get(kind, {})
 
 
-def _unpack(body: bytes) -> Manifest:
-    plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_PLAIN)
-    return _manifests.decode(plain)
-
-
 def _last_number(vault: Vault, folder: str) -> int:
-    names = (name.removesuffix(".twin") for name in vault.backend.names(folder))
-    return max((int(name) for name in names if name.isdigit()), default=0)
+    return max(_numbers(vault, folder), default=0)
+
+
+def _numbers(vault: Vault, folder: str) -> set[int]:
+    """The numbers that a manifest of this folder has, or its twin."""
+    return set(numbers_of(name.removesuffix(".twin") for name in vault.backend.names(folder)))

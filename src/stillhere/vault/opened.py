@@ -8,10 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Meta
 
 from stillhere.errors import (
     Damaged,
@@ -31,7 +33,9 @@ VERSION = 1
 CIPHER = "AES-256-GCM"
 PROBES = "probe"
 DEFAULT_BUCKET_BITS = 6
+MAX_BUCKET_BITS = 16
 VAULT_ID_BYTES = 16
+KIT_PUBLIC_BYTES = 1216
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -42,7 +46,7 @@ class Format(msgspec.Struct, frozen=True):
     vault: str
     created: str
     cipher: str
-    bucket_bits: int
+    bucket_bits: Annotated[int, Meta(ge=0, le=MAX_BUCKET_BITS)]
     root: str
     kit: str
     signature: str = ""
@@ -203,7 +207,7 @@ def _read_format(raw: bytes, name: str, place: str) -> Format:
         version = json.loads(raw)["stillhere"]
         if not isinstance(version, int):
             raise TypeError
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _broken_format(name, place) from None
     if version > VERSION:
         raise FutureVault(
@@ -215,7 +219,8 @@ def _read_format(raw: bytes, name: str, place: str) -> Format:
         content = msgspec.json.decode(raw, type=Format)
         root = Ed25519PublicKey.from_public_bytes(bytes.fromhex(content.root))
         root.verify(bytes.fromhex(content.signature), content.statement())
-        if len(bytes.fromhex(content.vault)) != VAULT_ID_BYTES or content.cipher != CIPHER:
+        sizes = len(bytes.fromhex(content.vault)), len(bytes.fromhex(content.kit))
+        if sizes != (VAULT_ID_BYTES, KIT_PUBLIC_BYTES) or content.cipher != CIPHER:
             raise ValueError
     except (msgspec.DecodeError, ValueError, InvalidSignature):
         raise _broken_format(name, place) from None

@@ -17,6 +17,7 @@ import msgspec
 
 from stillhere.bodies import compress, decompress, open_piece, pack_bodies
 from stillhere.errors import Damaged
+from stillhere.vault.codec import decode
 
 PRESENT, DELETED, HELD = 0, 1, 2
 CHUNK_BYTES = 256 << 10
@@ -134,9 +135,9 @@ class BodyChunk(msgspec.Struct, frozen=True, array_like=True):
     piece: bytes
 
 
-_decode_sheet = msgspec.msgpack.Decoder(_Sheet).decode
-_decode_names = msgspec.msgpack.Decoder(_Names).decode
-_decode_chunk = msgspec.msgpack.Decoder(BodyChunk).decode
+_sheets = msgspec.msgpack.Decoder(_Sheet)
+_names = msgspec.msgpack.Decoder(_Names)
+_chunks = msgspec.msgpack.Decoder(BodyChunk)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -173,10 +174,7 @@ def build_roster(roster: Roster) -> tuple[bytes, bytes]:
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
     """A roster, if it is the one of this digest. Raises Damaged."""
-    try:
-        sheet = _decode_sheet(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a roster does not decode: {error}") from None
+    sheet = decode(_sheets, plain, "a roster")
     names = decompress(sheet.names)
     if hashlib.sha256(names + sheet.digests).digest() != digest:
         raise Damaged("a roster does not match the digest in its shelf's head")
@@ -198,10 +196,7 @@ def build_bodies(roster: Roster, bodies: Sequence[bytes | None]) -> Iterator[byt
 
 def read_bodies(plain: bytes) -> BodyChunk:
     """A chunk of bodies, its piece still packed. Raises Damaged."""
-    try:
-        return _decode_chunk(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a chunk of bodies does not decode: {error}") from None
+    return decode(_chunks, plain, "a chunk of bodies")
 
 
 def rebuild_roster(chunks: Sequence[BodyChunk], digest: bytes) -> Roster:
@@ -281,16 +276,15 @@ def _common_suffix(roster: Roster) -> str | None:
 
 def _read_names(plain: bytes, digests: bytes) -> Roster:
     """Raises Damaged where it does not decode, or the columns differ in length."""
-    try:
-        names = _decode_names(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a roster's names do not decode: {error}") from None
+    names = decode(_names, plain, "a roster's names")
     count = len(names.hrefs)
     runs = (names.collections, names.components, names.media_types)
     lengths = {len(c) for c in (names.seqs, names.states, names.uids, names.sizes, names.modified)}
     lengths |= {sum(times for _, times in column) for column in runs}
     if lengths != {count} or len(digests) != 32 * count or _has_empty_run(runs):
         raise Damaged("a roster's columns differ in length")
+    if names.states.translate(None, bytes((PRESENT, DELETED, HELD))):
+        raise Damaged("a roster has records in a state that there is not")
     suffix = names.suffix
     hrefs = names.hrefs
     if suffix is not None:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Damaged
-from stillhere.vault.codec import JOURNAL_LEVEL, derive, seal, unseal
+from stillhere.vault.codec import JOURNAL_LEVEL, decode, derive, seal, unseal
 from stillhere.vault.layout import KIND_BYTES, pad_kind
 
 MAGIC = b"STHJRNL1"
@@ -190,7 +190,10 @@ def read_header(journal_key: bytes, data: bytes | memoryview) -> tuple[Header, i
     for encoded, mac in (_front(data), _back(data)):
         expected = hmac.digest(journal_key, MAGIC + encoded, "sha256")
         if encoded and hmac.compare_digest(mac, expected):
-            return _headers.decode(encoded), parts_offset(len(encoded))
+            header = decode(_headers, encoded, "a journal object's header")
+            if len(header.rows) % ROW_BYTES or len(header.touched_before) % _TOUCHED.size:
+                raise Damaged("a journal object's index is cut short")
+            return header, parts_offset(len(encoded))
     raise Damaged("a journal object's header is broken at both ends")
 
 
@@ -219,10 +222,7 @@ def open_entries(
 
     Raises Damaged."""
     plain = unseal(data_key, sealed, _label(header, row) + b"E")
-    try:
-        content = _entries.decode(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a journal part does not decode: {error}") from None
+    content = decode(_entries, plain, "a journal part")
     return content.chain_before, [bytes(raw) for raw in content.entries]
 
 
@@ -231,18 +231,12 @@ def open_bodies(
 ) -> list[bytes | None]:
     """A part's bodies, one per entry (None where the change has none). Raises Damaged."""
     plain = unseal(data_key, sealed, _label(header, row) + b"B")
-    try:
-        return _bodies.decode(plain)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a journal part does not decode: {error}") from None
+    return decode(_bodies, plain, "a journal part")
 
 
 def decode_entry(encoded: bytes) -> Entry:
     """One entry. Raises Damaged."""
-    try:
-        return _entry.decode(encoded)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"a journal entry does not decode: {error}") from None
+    return decode(_entry, encoded, "a journal entry")
 
 
 def part_label(

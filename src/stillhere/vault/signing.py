@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from stillhere.errors import Damaged
+from stillhere.vault.codec import decode
 
 ROOT = 0
 _MAGIC = b"STHSIGN1"
@@ -62,8 +63,12 @@ class Verifier:
     def trust(self, epoch: int, public: bytes, roots_before: int) -> None:
         """Accept an epoch's key, which an object that the root signed has named.
 
-        ``roots_before`` is the last root manifest that earlier epochs may have signed."""
-        self._keys[epoch] = Ed25519PublicKey.from_public_bytes(public)
+        ``roots_before`` is the last root manifest that earlier epochs may have signed.
+        Raises Damaged for bytes that are no key."""
+        try:
+            self._keys[epoch] = Ed25519PublicKey.from_public_bytes(public)
+        except ValueError:
+            raise Damaged(f"the key of epoch {epoch} is none") from None
         self._roots_before[epoch] = roots_before
 
     def check_root(self, epoch: int, number: int) -> None:
@@ -74,13 +79,13 @@ class Verifier:
 
     def verify(self, name: str, data: bytes, *, by: Container[int] | None = None) -> bytes:
         """The body of a signed object. Raises Damaged; ``by`` says who may have signed it."""
+        if data[:8] != _MAGIC:
+            raise Damaged(f"{name} is not a signed object")
+        signed = decode(_decoder, data[8:], name)
         try:
-            if data[:8] != _MAGIC:
-                raise Damaged(f"{name} is not a signed object")
-            signed = _decoder.decode(data[8:])
             key = self._keys[signed.epoch]
             key.verify(signed.signature, _statement(self.vault, name, signed.body))
-        except (msgspec.DecodeError, KeyError, InvalidSignature):
+        except (KeyError, InvalidSignature):
             raise Damaged(f"{name} is not what this service signed") from None
         if by is not None and signed.epoch not in by:
             raise Damaged(f"{name} was signed by epoch {signed.epoch}, which may not do that")

@@ -38,8 +38,8 @@ from stillhere.vault.segments import (
 Cut = Mapping[int, Mapping[int, int]]
 """epoch → writer → the last segment that the manifests have taken in."""
 
-_SEGMENT = re.compile(r"(\d{12})\.seg$")
-_ROLL = re.compile(r"(\d{12})-(\d{12})\.roll$")
+_SEGMENT = re.compile(r"([0-9]{12})\.seg\Z")
+_ROLL = re.compile(r"([0-9]{12})-([0-9]{12})\.roll\Z")
 LISTINGS = 5  # how often a folder is listed again when a roll-up has moved what was listed
 KEEP_BYTES = 1 << 20  # objects up to this size are kept whole in memory while a tail is used
 

@@ -29,7 +29,9 @@ def test_text_survives_the_way_through_xml(text: str) -> None:
         assert (ElementTree.fromstring(body)[0].text or "") == text
 
 
-@pytest.mark.parametrize("name", [f"{D}href", f"{C}x", "{urn:a?b=c&d}x", "plain", "{http://x/}ü"])
+@pytest.mark.parametrize(
+    "name", [f"{D}href", f"{C}x", "{urn:a?b=c&d}x", "plain", "{http://x/}ü", xml.XML_LANG]
+)
 def test_names_survive(name: str) -> None:
     body = webdav.error(name, "content")
     assert ElementTree.fromstring(body)[0].tag == name
@@ -103,3 +105,20 @@ def test_reads_properties_to_expand() -> None:
     )
     [owner] = versioning.read_expand_property(root)
     assert (owner.name, owner.inside[0].name) == (f"{D}owner", "{u:}x")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        'name=""',
+        'name="a b"',
+        'name="ª"',
+        'name="x" namespace="}urn:x"',
+        'name="x" namespace="a b"',
+        f'name="x" namespace="{xml.XMLNS}"',
+    ],
+)
+def test_refuses_to_expand_what_has_no_name_in_xml(names: str) -> None:
+    body = f'<expand-property xmlns="DAV:"><property {names}/></expand-property>'
+    with pytest.raises(BadXML, match="name"):
+        versioning.read_expand_property(xml.parse(body.encode()))

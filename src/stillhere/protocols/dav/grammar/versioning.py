@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from lxml.etree import _Element
 
-from stillhere.protocols.dav.grammar.xml import BadXML, D, element
+from stillhere.protocols.dav.grammar.xml import DAV, BadXML, D, element, is_name
 
 EXPAND_PROPERTY = f"{D}expand-property"
 SUPPORTED_REPORT = f"{D}supported-report"
@@ -16,7 +15,6 @@ MAX_DEPTH = 4
 MAX_EXPANDED = 100
 
 _PROPERTY = f"{D}property"
-_LOCAL_NAME = re.compile(r"[^\W\d][\w.-]*")
 
 
 class Expand(NamedTuple):
@@ -48,7 +46,8 @@ def _read(parent: _Element, depth: int) -> tuple[Expand, ...]:
 
 
 def _name(node: _Element) -> str:
-    local = str(node.get("name") or "")
-    if not _LOCAL_NAME.fullmatch(local):
-        raise BadXML("a DAV:property has no name")
-    return f"{{{node.get('namespace') or 'DAV:'}}}{local}"
+    local, namespace = str(node.get("name") or ""), str(node.get("namespace") or DAV)
+    name = f"{{{namespace}}}{local}"
+    if not is_name(name):
+        raise BadXML("a DAV:property has no name, or one that XML can't have")
+    return name

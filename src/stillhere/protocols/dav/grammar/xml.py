@@ -20,9 +20,12 @@ CS = f"{{{CALENDARSERVER}}}"
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 NAMESPACES = f'xmlns:D="{DAV}" xmlns:C="{CARDDAV}" xmlns:CS="{CALENDARSERVER}"'
 MEDIA_TYPE = b"application/xml; charset=utf-8"
-XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+XML = "http://www.w3.org/XML/1998/namespace"
+XMLNS = "http://www.w3.org/2000/xmlns/"
+XML_LANG = f"{{{XML}}}lang"
 
-_PREFIXES = {DAV: "D", CARDDAV: "C", CALENDARSERVER: "CS"}
+# XML's own namespace has this prefix everywhere and may have no other (Namespaces in XML, 3).
+_PREFIXES = {DAV: "D", CARDDAV: "C", CALENDARSERVER: "CS", XML: "xml"}
 
 
 class BadXML(BadInput):
@@ -55,6 +58,15 @@ def parse(body: bytes) -> etree._Element:
 def children(parent: etree._Element) -> list[etree._Element]:
     """The element's child elements."""
     return [child for child in parent if isinstance(child.tag, str)]
+
+
+def is_name(name: str) -> bool:
+    """Whether an element may have this name in Clark's notation."""
+    try:
+        etree.Element(name)
+    except ValueError:
+        return False
+    return not name.startswith(f"{{{XMLNS}}}")
 
 
 def escape(text: str) -> str:
