@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 ROUNDS ?= 200
+TARGET ?= requests cards headers objects
+SECONDS ?= 900
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -12,7 +14,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --
 	--python-version 3.11 --generate-hashes --annotation-style line $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-radicale check test bench crash power coverage format lock clean
+.PHONY: help install demo demo-radicale check test bench crash power fuzz coverage format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -44,6 +46,11 @@ crash: $(VENV)/dev ## kill the server ROUNDS times and look for a lost write
 power: $(VENV)/dev ## cut the power after each operation of a recorded life; ARGS=--all for every one
 	$(BIN)/python tests/power.py $(ARGS)
 
+fuzz: $(VENV)/fuzz ## SECONDS for each parser that a stranger reaches, or TARGET alone
+	@for target in $(TARGET); do \
+		echo "$$target: $(SECONDS) s"; $(BIN)/python -m tests.fuzz $$target $(SECONDS) $(ARGS) || exit 1; \
+	done
+
 coverage: $(VENV)/dev ## lines and branches the tests reach, room by room
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
@@ -62,10 +69,11 @@ lock: $(VENV)/lock ## pin the dependencies anew; UPGRADE=--upgrade takes the new
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) pyproject.toml --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 
 clean: ## remove what these targets made
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) .fuzz .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache dist
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -82,7 +90,7 @@ $(VENV)/run: requirements/run.txt pyproject.toml | $(BIN)/python
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/dev $(VENV)/bench: $(VENV)/%: requirements/%.txt $(VENV)/run
+$(VENV)/dev $(VENV)/bench $(VENV)/fuzz: $(VENV)/%: requirements/%.txt $(VENV)/run
 	$(PIP) --require-hashes -r $<
 	@touch $@
 

@@ -36,6 +36,10 @@ def card(*lines: str, eol: str = "\r\n") -> bytes:
 
 
 class TestParse:
+    def test_words_have_no_control_characters(self) -> None:
+        hidden = card("VERSION:2.1", "FN;ENCODING=QUOTED-PRINTABLE:a=1B[2Jb=00c", "UID:u")
+        assert parse(hidden).name == "a\ufffd[2Jb\ufffdc"
+
     def test_a_lone_cr_ends_a_line_too(self) -> None:
         assert parse(card("VERSION:3.0", "UID:a\rX:b", "FN:Zo\rë")).uid == "a"
 

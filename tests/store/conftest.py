@@ -11,9 +11,15 @@ import pytest
 from tests.rooms import Service, make_service, quick_folder
 
 from stillhere.replication.start import Working
-from stillhere.store import Store
+from stillhere.store import Store, logins
 
 Paused = Callable[[Store], AbstractContextManager[None]]
+
+
+@pytest.fixture(autouse=True)
+def _quick_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here measures how long a wrong password takes."""
+    monkeypatch.setattr(logins, "FAILURE_TICK_S", 0.001)
 
 
 @pytest.fixture

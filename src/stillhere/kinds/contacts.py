@@ -153,7 +153,8 @@ def _value(data: bytes, start: bytes) -> str:
     end = data.find(b"\n", at)
     if data[end + 1 : end + 2] in (b" ", b"\t") or b"\\" in data[at:end]:
         return ""
-    return data[at:end].decode(errors="replace").strip()
+    text = data[at:end].decode(errors="replace").strip()
+    return text if text.isprintable() else ""
 
 
 def _parse_any(data: bytes) -> Card:

@@ -27,6 +27,7 @@ _CARET = re.compile(r"\^([n'^])")
 _QUOTED = re.compile(rb"[;=][ \t]*QUOTED-PRINTABLE[ \t]*(?:;|\Z)", re.IGNORECASE)
 _CHARSET = re.compile(rb";[ \t]*CHARSET[ \t]*=[ \t]*\"?([A-Z0-9_.:-]+)", re.IGNORECASE)
 _NEXT_CARD = re.compile(rb"\s*(?:\Z|BEGIN[ \t]*:[ \t]*VCARD)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "B", "7BIT", "8BIT")
 
@@ -55,7 +56,11 @@ class Line(NamedTuple):
         return self.text[head.end() :] if head else b""
 
     def words(self) -> str:
-        """The value for a person to read: decoded, without escapes and outer blanks."""
+        """The value for a person to read: decoded, without escapes and outer blanks.
+
+        Control characters, which quoted-printable can carry, come out as U+FFFD: nothing here
+        talks to the terminal that shows it.
+        """
         head = _HEAD.match(self.text)
         return _words(self.value, head["parameters"] if head else b"")
 
@@ -167,7 +172,8 @@ def _join(parts: list[bytes]) -> bytes:
 def _words(value: bytes, parameters: bytes) -> str:
     if _QUOTED.search(parameters):
         value = quopri.decodestring(value)
-    return _ESCAPE.sub(_unescape, decode_text(value, parameters)).strip()
+    text = _CONTROL.sub("\ufffd", decode_text(value, parameters))
+    return _ESCAPE.sub(_unescape, text).strip()
 
 
 def _unquote(value: str) -> str:

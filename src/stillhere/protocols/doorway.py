@@ -5,16 +5,13 @@ answers 503 + Retry-After (RFC 9110, 15.6.4) with a problem body (RFC 9457) to e
 anything is looked up: a listing that is wrong makes phones delete what they hold.
 """
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stillhere.errors import Closed, Fenced, StillhereError
+from stillhere.protocols.bodies import has_body, send_problem, with_patience
 
-PIECE_WITHIN_S = 30
-BODY_WITHIN_S = 900
 FENCED_RETRY_S = 3600
 DEFAULT_RETRY_S = 30
 _SUPERSEDED = "Another server has taken over from this one. Nothing on your device has to change."
@@ -53,11 +50,13 @@ class Doorway:
         """Answers one request (ASGI)."""
         app, reason = self._app, self._halted()
         if app is None or reason is not None:
-            await _refuse(reason or _STARTING, send)
-        elif _has_body(scope):
-            await _with_patience(app, scope, receive, self._held(send))
+            app = _refusing(reason or _STARTING)
         else:
-            await app(scope, receive, self._held(send))
+            send = self._held(send)
+        if has_body(scope):
+            await with_patience(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
     def _held(self, send: Send) -> Send:
         """`send`, once it is sure that this core may say anything.
@@ -88,66 +87,15 @@ def retry_after(reason: StillhereError) -> int:
     return int(getattr(reason, "retry_after", DEFAULT_RETRY_S))
 
 
+def _refusing(reason: StillhereError) -> ASGIApp:
+    async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await _refuse(reason, send)
+
+    return refuse
+
+
 async def _refuse(reason: StillhereError, send: Send) -> None:
     # The reason itself is for the operator, on standard error; strangers learn no path from it.
-    superseded = isinstance(reason, Fenced)
-    problem = {
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": _SUPERSEDED if superseded else _NOT_YET,
-    }
-    body = json.dumps(problem, ensure_ascii=False).encode()
-    after = str(retry_after(reason)).encode()
-    await _send(send, 503, body, (b"content-type", b"application/problem+json"), after)
-
-
-async def _send(
-    send: Send, status: int, body: bytes, content_type: tuple[bytes, bytes], after: bytes = b""
-) -> None:
-    headers = [content_type, (b"content-length", str(len(body)).encode())]
-    if after:
-        headers.append((b"retry-after", after))
-    # The rest of a body that nobody reads must not be taken for the next request.
-    headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _has_body(scope: Scope) -> bool:
-    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
-
-
-async def _with_patience(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Runs `app`; a body that stalls or drips becomes 408 instead of a request held for ever."""
-    ends = asyncio.get_running_loop().time() + BODY_WITHIN_S
-    more = True
-    started = stalled = False
-
-    async def receive_soon() -> Message:
-        nonlocal more, stalled
-        if not more:
-            return await receive()
-        wait = min(PIECE_WITHIN_S, ends - asyncio.get_running_loop().time())
-        try:
-            async with asyncio.timeout(wait):
-                message = await receive()
-        except TimeoutError:
-            stalled = True
-            return {"type": "http.disconnect"}
-        more = message.get("more_body", False)
-        return message
-
-    async def send_unless_stalled(message: Message) -> None:
-        nonlocal started
-        if not stalled:
-            started = True
-            await send(message)
-
-    try:
-        await app(scope, receive_soon, send_unless_stalled)
-    except Exception:
-        if not stalled:
-            raise
-    if stalled and not started:
-        await _send(send, 408, b"", (b"content-type", b"text/plain"))
+    detail = _SUPERSEDED if isinstance(reason, Fenced) else _NOT_YET
+    after = (b"retry-after", str(retry_after(reason)).encode())
+    await send_problem(send, 503, "Service Unavailable", detail, (after,))

@@ -10,20 +10,17 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stillhere.errors import BadInput
+from stillhere.protocols.connection import Connection, make_room
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 STOP_WITHIN_S = 10
-HEAD_WITHIN_S = 20
-HEAD_BYTES = 64 << 10
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -68,11 +65,12 @@ def run(
     """
     config = uvicorn.Config(
         app,
-        http=_Connection,
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        log_level="error",  # else strangers write a line for every request that is none
         access_log=False,
         server_header=False,
         proxy_headers=bool(trusted_proxies),
@@ -81,6 +79,7 @@ def run(
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     server = _Server(config)
+    Connection.bound(make_room())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(server, listener, beside))
 
@@ -132,54 +131,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Connection(HttpToolsProtocol):
-    """uvicorn's connection with a limit on the size of a request's head and the time for it.
-
-    httptools bounds neither; without them a few clients hold memory and connections for ever.
-    """
-
-    _head_timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._head_timer is None and getattr(self.cycle, "response_complete", True):
-            self._expect_head()
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._head_timer is not None and self._head_bytes > HEAD_BYTES:
-            self._refuse(431)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._head_timer is None:
-            self._expect_head()
-
-    def on_headers_complete(self) -> None:
-        self._end_head()
-        super().on_headers_complete()
-
-    def _expect_head(self) -> None:
-        self._head_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._refuse, 408)
-
-    def _end_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse(self, status: int) -> None:
-        self._end_head()
-        if self._head_bytes and not self.transport.is_closing():
-            answer = b"content-length: 0\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + answer)
-        self.transport.close()

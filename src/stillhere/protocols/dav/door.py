@@ -67,7 +67,7 @@ def app(
     store: Store,
     *,
     max_card_bytes: int = 1_000_000,
-    max_xml_bytes: int = 1_000_000,
+    max_xml_bytes: int = 2_000_000,
     max_hrefs: int = 10_000,
     max_page: int = 10_000,
     max_answer_bytes: int = 100_000_000,

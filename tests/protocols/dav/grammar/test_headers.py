@@ -69,6 +69,12 @@ class TestConditions:
         assert conditions.allow_change(None, 0)
         assert not conditions.is_fresh('"a"', 0)
 
+    @pytest.mark.parametrize(
+        "date", [b"", b"now", b"Tue, 24 Nov 20277777777777777777 16:00:00 GMT", b"\xff"]
+    )
+    def test_a_date_that_is_none_is_ignored(self, date: bytes) -> None:
+        assert read_conditions({b"if-unmodified-since": date}).allow_change('"a"', 0)
+
     @pytest.mark.parametrize("modified", [0, 1_254_355_200_000, 1_254_355_200_999])
     def test_dates_are_whole_seconds(self, modified: int) -> None:
         date = http_date(modified).encode()

@@ -97,6 +97,6 @@ def _date(header: bytes | None) -> int | None:
         return None
     try:
         date = parsedate_to_datetime(header.decode("ascii"))
-    except (ValueError, UnicodeDecodeError):
+        return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+    except (ValueError, OverflowError):
         return None
-    return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())

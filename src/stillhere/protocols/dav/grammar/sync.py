@@ -18,7 +18,6 @@ from stillhere.protocols.dav.grammar.xml import BadXML, D, element, escape
 REPORT = f"{D}sync-collection"
 SYNC_TOKEN = f"{D}sync-token"
 VALID_SYNC_TOKEN = f"{D}valid-sync-token"
-MAX_TOKEN = 1024
 
 
 class SyncCollection(NamedTuple):
@@ -42,8 +41,6 @@ def read_sync_collection(root: _Element) -> SyncCollection:
     level = (root.findtext(f"{D}sync-level") or "1").strip()
     if level not in ("1", "infinite"):
         raise BadXML("DAV:sync-level is 1 or infinite")
-    if len(token) > MAX_TOKEN:
-        raise BadXML("the sync token is too long")
     limit = read_nresults(root.findtext(f"{D}limit/{D}nresults"))
     return SyncCollection(token, limit, read_wanted(root))
 
