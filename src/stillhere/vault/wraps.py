@@ -22,7 +22,7 @@ from stillhere.vault.layout import twin, wrap_name
 from stillhere.vault.opened import Vault, first_proven
 from stillhere.vault.signing import Signer
 
-WRAP_BYTES = 8
+WRAP_BYTES, KEY_BYTES = 8, 32
 ACCOUNTS = 1024  # under one wrapping key; then the process makes another
 KEPT = 4096  # wrapping keys that are kept open while a vault is read
 _PURPOSE = b"stillhere wrapping key "
@@ -68,14 +68,18 @@ class Unwrapper:
         name = wrap_name(identity)
 
         def open_copy(_: str, data: bytes) -> bytes:
-            return self._kit.unwrap(self._vault.verifier.verify(name, data), _PURPOSE + identity)
+            body = self._vault.verifier.verify(name, data)
+            key = self._kit.unwrap(body, _PURPOSE + identity)
+            if len(key) != KEY_BYTES:
+                raise Damaged(f"{name} holds something that is no key")
+            return key
 
         return AESGCM(first_proven(self._vault, (name, twin(name)), open_copy))
 
 
 def make_wrap(vault: Vault, signer: Signer) -> WrappingKey:
     """Draw a wrapping key and keep it for the kit, twice. Raises BackendError."""
-    identity, key = os.urandom(WRAP_BYTES), os.urandom(32)
+    identity, key = os.urandom(WRAP_BYTES), os.urandom(KEY_BYTES)
     name = wrap_name(identity)
     data = signer.sign(name, wrap(vault.kit_public, key, _PURPOSE + identity))
     for copy in (name, twin(name)):
