@@ -12,6 +12,7 @@ from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
 from stillhere.replication.prune import prune
 from stillhere.replication.verify import verify
+from stillhere.replication.window import Window
 from stillhere.replication.witness import Seen, Shortfall, find_shortfall, see
 from stillhere.store import Core
 from stillhere.vault.backends.directory import Directory
@@ -75,6 +76,16 @@ class TestNothingIsMissing:
             put(working, anna, "c.vcf")
             assert shortfall(service, see(working)) is None
         with service.recovered():
+            assert shortfall(service, seen) is None
+
+    def test_of_what_waits_in_the_spool(self, service: Service, anna: bytes) -> None:
+        """It was acknowledged, and whoever loses the core loses it: no copy of the vault has it."""
+        with service.at_work(window=Window(3600, 1 << 20)) as working:
+            working.ship()
+            for number in range(3):
+                put(working, anna, f"{number}.vcf")
+            seen = see(working)
+            assert seen.writers[0].segment < working.committed(0)
             assert shortfall(service, seen) is None
 
 
