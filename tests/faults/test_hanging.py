@@ -69,17 +69,21 @@ class TestHanging:
                 person.put_when_healed()
                 person.assert_all_there()
 
-    def test_told_to_stop_it_leaves_without_the_vault(
+    def test_told_to_stop_it_leaves_without_the_vault_and_status_says_why(
         self, disk: MoodyDisk, core: Core, people: list[Witness]
     ) -> None:
         process, ana = core.serve(), people[0]
-        with at_work(process, people):
+        with at_work(process, people), ThreadPoolExecutor(1) as pool:
             ana.put()
             disk.freeze()
             try:
                 ana.put()
+                status = pool.submit(core.ask, "status")
                 process.process.terminate()
                 core.wait_for_words(b"ends without waiting")
+                code, said = status.result()
+                assert code == 0
+                assert "the vault has not answered" in said
             finally:
                 disk.thaw()  # what the kernel has handed over keeps even a dead process waiting
             assert process.process.wait(30) == 1

@@ -7,18 +7,20 @@ from pathlib import Path
 import msgspec
 
 from stillhere.config import Settings, find_home, load
-from stillhere.errors import BadInput, NotFound, StillhereError
+from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
 from stillhere.replication.compact import TailFigures, tail_figures
 from stillhere.replication.spool import Behind, Spool
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.verified import last_verified
 from stillhere.replication.witness import Seen, see
 from stillhere.server.core import same_disk
+from stillhere.server.patience import within
 from stillhere.server.rates import forecast, last_measured
 from stillhere.server.witness import file_of, recall, remember, shortfall_of
 from stillhere.status.core import CoreStatus, KindFigures, Loss, Protection
 from stillhere.store import Core
 
+SILENT_S = 5.0
 _SHELVES = "SELECT kind, count(*), sum(closed <> '') FROM shelves GROUP BY kind"
 _RECORDS = (
     "SELECT s.kind, sum(r.state <> 1), sum(r.state = 2), sum((r.state <> 1) * r.size),"
@@ -36,12 +38,12 @@ def read_status(option: Path | None, witness: Path | None = None) -> CoreStatus:
     home = find_home(option)
     settings = load(home)
     behind = Spool(home).measure()
-    look = _look_at_vault(home, settings, witness)
+    look = _look(home, settings, witness)
     core = Core(home)
     try:
         kinds, changed = _count(core)
         accounts = len(core.shelves_of("account"))
-        protection = _protection(home, settings, core, behind, look, changed)
+        protection = _protection(settings, core, behind, look, changed)
         loss = _loss(core, accounts, sum(kind.records for kind in kinds))
     finally:
         core.close()
@@ -62,13 +64,23 @@ class _Look:
     missing: str = ""
     seen: Seen | None = None
     unkept: str = ""
+    same_disk: bool = False
 
 
-def _look_at_vault(home: Path, settings: Settings, witness: Path | None) -> _Look:
+def _look(home: Path, settings: Settings, witness: Path | None) -> _Look:
+    """A look at the vault that ends even where the vault hangs."""
     core = Core(home)
     vault = core.identity().vault
     core.close()
-    look = _Look(file_of(vault, witness, settings))
+    file = file_of(vault, witness, settings)
+    try:
+        return within(SILENT_S, lambda: _look_at_vault(home, settings, _Look(file)))
+    except Unavailable as error:
+        return _Look(file, trouble=error.what)
+
+
+def _look_at_vault(home: Path, settings: Settings, look: _Look) -> _Look:
+    look.same_disk = same_disk(home, Path(settings.vault))
     try:
         working = open_core(home, Path(settings.vault))
     except (BadInput, NotFound):
@@ -115,7 +127,6 @@ def _count(core: Core) -> tuple[list[KindFigures], int | None]:
 
 
 def _protection(
-    home: Path,
     settings: Settings,
     core: Core,
     behind: Behind,
@@ -140,7 +151,7 @@ def _protection(
         proven_shelves=proven.shelves if proven else 0,
         proven_records=proven.records if proven else 0,
         unproven_shelves=len({f[:2] for f in proven.findings}) if proven else 0,
-        same_disk=same_disk(home, Path(settings.vault)),
+        same_disk=look.same_disk,
         witness=str(look.witness),
         seen_at=look.seen_before.at if look.seen_before else None,
         missing=look.missing,

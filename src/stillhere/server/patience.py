@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -28,6 +29,26 @@ async def wait_telling(work: Callable[[], T], tell: Callable[[Unavailable], None
     if not (await asyncio.wait({working}, timeout=TELL_S))[0]:
         tell(_silent())
     return await working
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises; Unavailable when that takes longer. It is left behind then:
+    for a process that is about to end."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001  whoever waits raises it
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="within", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        raise Unavailable(
+            f"the vault has not answered for {seconds:g} s", safe="nothing was changed"
+        ) from None
 
 
 @contextmanager
