@@ -74,6 +74,17 @@ class TestParse:
     def test_takes_a_card_without_name(self) -> None:
         assert parse(card("VERSION:2.1", "TEL:1", "UID:1")).name == ""
 
+    @pytest.mark.parametrize(
+        "charset", ["undefined", "unicode_escape", "cp037", "punycode", "UTF-16", "gb18030", "hex"]
+    )
+    def test_a_charset_that_is_none_makes_no_text_that_xml_cannot_carry(self, charset: str) -> None:
+        data = card("VERSION:2.1", f"UID;CHARSET={charset}:-7\\ud800\\x01Y").replace(
+            b"Y", b"\xff\xfe\x841\xa49"
+        )
+        for text in (parse(data).uid, text_of(data)):
+            assert text.encode().decode() == text
+            assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", text)
+
     def test_reads_names_in_old_character_sets(self) -> None:
         data = card("VERSION:2.1", "UID:1", "FN;CHARSET=ISO-8859-1:X").replace(b"X", b"J\xf6rg")
         assert parse(data).name == "Jörg"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import quopri
 import re
+from codecs import lookup
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,6 +27,11 @@ _PARAMETER_VALUE = re.compile(r"(?:^|,)((?:\"[^\"]*\"|[^\",])*)")
 _CARET = re.compile(r"\^([n'^])")
 _QUOTED = re.compile(rb"[;=][ \t]*QUOTED-PRINTABLE[ \t]*(?:;|\Z)", re.IGNORECASE)
 _CHARSET = re.compile(rb";[ \t]*CHARSET[ \t]*=[ \t]*\"?([A-Z0-9_.:-]+)", re.IGNORECASE)
+_KNOWN_CHARSETS = re.compile(
+    r"ascii|iso8859-\d+|cp(?:125\d|437|737|775|85\d|86\d|874|932|949|950)|koi8-\w|mac-\w+"
+    r"|euc_\w+|gb\w+|big5\w*|shift_jis\w*|tis-620"
+)
+_NONCHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _NEXT_CARD = re.compile(rb"\s*(?:\Z|BEGIN[ \t]*:[ \t]*VCARD)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -144,16 +150,25 @@ def opens_agent(text: bytes) -> bool:
 
 
 def decode_text(data: bytes, parameters: bytes) -> str:
-    """Bytes in UTF-8, in the character set that ``parameters`` names, or as Windows writes."""
+    """Bytes in UTF-8, in the character set that ``parameters`` names, or as Windows writes.
+
+    Where the bytes hold no control characters, nor does the text: XML can carry it.
+    """
     try:
         return data.decode()
     except UnicodeDecodeError:
         named = _CHARSET.search(parameters)
     for charset in (named[1].decode() if named else "cp1252", "cp1252"):
         try:
-            return data.decode(charset)
+            # Python also calls by such names what is no character set, and what makes letters
+            # of ASCII into something else.
+            if not _KNOWN_CHARSETS.fullmatch(lookup(charset).name):
+                continue
+            text = data.decode(charset)
         except (UnicodeDecodeError, LookupError):
-            pass
+            continue
+        if not _NONCHARACTERS.search(text):
+            return text
     return data.decode("latin-1")
 
 
