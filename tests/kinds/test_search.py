@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhere.demo.people import cards
@@ -223,14 +225,17 @@ LINES = [
     " FN:x",
     "",
 ]
-TEXTS = ["a", "ada", "A", "ë", "ë", "zoe", "k", "fi", ",", "\\", "\n", "home", "", "bc", '"']
+# Folded inside a name, and what only looks folded: a blank line has no continuation.
+HARDER = ["F\r\n N:Ada", "FN:A\r\n\tda", "FN:x\r\n\r\n NICKNAME:ada"]
+ENDS = ["\r\n", "\n", "\r", "\r\r\n"]
+TEXTS = ["a", "ada", "A", "ë", "ë", "zoe", "k", "fi", "ﬁ", ",", "\\", "\n", "home", "", "bc", '"']
 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
     """Cards with what makes cards hard to read, folded anywhere, with any line end."""
     lines = draw(st.lists(st.sampled_from(LINES), max_size=5))
-    eol = draw(st.sampled_from(["\r\n", "\n", "\r", "\r\r\n"]))
+    eol = draw(st.sampled_from(ENDS))
     body = eol.join(["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD", ""]).encode()
     for place in sorted(draw(st.lists(st.integers(12, len(body)), max_size=3)), reverse=True):
         fold = eol.encode() + draw(st.sampled_from([b" ", b"\t"]))
@@ -258,7 +263,28 @@ filters = st.builds(
 )
 
 
-@settings(max_examples=300)
+def test_the_bytes_of_every_hard_line_say_what_it_says() -> None:
+    """Each line by itself and after another, with each line end, asked everything."""
+    asked = [
+        TextMatch(text, collation=c, negate=n)
+        for text in TEXTS
+        for c in COLLATIONS
+        for n in (False, True)
+    ]
+    tests = [
+        *asked,
+        *(ParamFilter(name, match=match) for name in ("TYPE", "X-P") for match in asked),
+        *(ParamFilter("TYPE", defined=False, match=match) for match in (None, *asked)),
+    ]
+    for line, eol in itertools.product([*LINES, *HARDER], ENDS):
+        body = eol.join(["BEGIN:VCARD", "VERSION:3.0", line.replace("\r\n", eol), "END:VCARD", ""])
+        lines = Lines(body.encode())
+        for name in ("FN", "N", "NICKNAME", "TEL", "NOTE", "END"):
+            for wanted in (prop(name), without(name), *(prop(name, test) for test in tests)):
+                said = judge_bytes(Filter(properties=(wanted,)), body.encode())
+                assert said in (None, lines.judge(wanted)), (body, wanted)
+
+
 @given(bodies(), st.booleans(), st.lists(filters, min_size=1, max_size=3).map(tuple))
 def test_the_bytes_never_say_other_than_the_lines(
     body: bytes, all_of: bool, wanted: tuple[PropFilter, ...]

@@ -130,7 +130,8 @@ def _inside(node: _Element, *tags: str) -> Iterator[_Element]:
     """The conditions in a filter. To leave one out would answer another question."""
     for child in children(node):
         if child.tag not in tags:
-            raise Unsupported(SUPPORTED_FILTER, serialize(node))
+            shown = "" if node.tag == _FILTER else serialize(node)
+            raise Unsupported(SUPPORTED_FILTER, shown, f"{child.tag!s} is not known")
         yield child
 
 
