@@ -21,7 +21,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from stillhere.kinds.collation import COLLATIONS, UNICODE, fold_unicode, sketch_unicode
+from stillhere.kinds.collation import COLLATIONS, OCTET, UNICODE, fold_unicode, sketch_unicode
 from stillhere.kinds.vcard import Property, properties
 
 Answer = bool | None
@@ -40,6 +40,19 @@ class How(Enum):
     ENDS_WITH = "ends-with"
 
 
+class Values:
+    """Some texts that are compared, often with many others."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._folded = {OCTET: texts}
+
+    def fold(self, collation: str) -> list[str]:
+        """The texts as a collation compares them."""
+        if collation not in self._folded:
+            self._folded[collation] = list(map(COLLATIONS[collation], self._folded[OCTET]))
+        return self._folded[collation]
+
+
 @dataclass(frozen=True)
 class TextMatch:
     """A text that a value has, or with ``negate`` has not (10.5.4)."""
@@ -54,10 +67,13 @@ class TextMatch:
         """The text as its collation compares it."""
         return COLLATIONS[self.collation](self.text)
 
-    def accepts(self, values: Iterable[str]) -> bool:
+    def accepts(self, values: Values) -> bool:
         """Whether any of the values has the text; the opposite of that with ``negate``."""
-        fold, has = COLLATIONS[self.collation], _HAS[self.how]
-        return any(has(fold(value), self.folded) for value in values) != self.negate
+        has, sought = _HAS[self.how], self.folded
+        for value in values.fold(self.collation):
+            if has(value, sought):
+                return not self.negate
+        return self.negate
 
 
 class ParamFilter(NamedTuple):
@@ -127,7 +143,7 @@ class Roster:
         return _combine((self._test(test) for test in wanted.tests), wanted.all_of)
 
     def _test(self, test: TextMatch | ParamFilter) -> Answer:
-        return test.accepts([self._uid]) if isinstance(test, TextMatch) else None
+        return test.accepts(Values([self._uid])) if isinstance(test, TextMatch) else None
 
 
 class Text:
@@ -192,39 +208,47 @@ class Lines:
     """A card's lines, taken apart."""
 
     def __init__(self, card: bytes) -> None:
-        self._properties: dict[str, list[Property]] = {}
-        for found in properties(card):
-            self._properties.setdefault(found.name, []).append(found)
+        self._found: dict[str, list[_Line]] = {}
+        for one in properties(card):
+            self._found.setdefault(one.name, []).append(_Line(one))
 
     def judge(self, wanted: PropFilter) -> bool:
         """Decides everything."""
-        found = self._properties.get(wanted.name, [])
+        found = self._found.get(wanted.name, [])
         if wanted.group:
-            found = [one for one in found if one.group == wanted.group]
+            found = [line for line in found if line.group == wanted.group]
         if not wanted.defined or not wanted.tests:
             return bool(found) == wanted.defined
-        return any(self._pass(one, wanted) for one in found)
-
-    def _pass(self, one: Property, wanted: PropFilter) -> bool:
-        return bool(_combine((_test(one, test) for test in wanted.tests), wanted.all_of))
+        return any(_combine(map(line.test, wanted.tests), wanted.all_of) for line in found)
 
 
-def _test(one: Property, test: TextMatch | ParamFilter) -> bool:
-    if isinstance(test, TextMatch):
-        return test.accepts(_values(one))
-    values = one.read_parameters().get(test.name)
-    if values is None or not test.defined:
-        return (values is not None) == test.defined
-    return test.match is None or test.match.accepts(values)
+class _Line:
+    """One property of a card, read as far as it is asked about."""
 
+    def __init__(self, one: Property) -> None:
+        self._one = one
+        self.group = one.group
 
-def _values(one: Property) -> list[str]:
-    """The value as a whole, and each of those in it where a property is a list."""
-    words = one.words()
-    if one.name in _LISTS and b"," in one.value:
-        parts = (one._replace(value=part) for part in _LISTED.findall(one.value))
-        return [words, *(part.words() for part in parts)]
-    return [words]
+    def test(self, test: TextMatch | ParamFilter) -> bool:
+        if isinstance(test, TextMatch):
+            return test.accepts(self._values)
+        values = self._parameters.get(test.name)
+        if values is None or not test.defined:
+            return (values is not None) == test.defined
+        return test.match is None or test.match.accepts(values)
+
+    @cached_property
+    def _values(self) -> Values:
+        """The value as a whole, and each of those in it where a property is a list."""
+        one = self._one
+        texts = [one.words()]
+        if one.name in _LISTS and b"," in one.value:
+            texts += [one._replace(value=part).words() for part in _LISTED.findall(one.value)]
+        return Values(texts)
+
+    @cached_property
+    def _parameters(self) -> dict[str, Values]:
+        return {name: Values(texts) for name, texts in self._one.read_parameters().items()}
 
 
 def _judge(wanted: Filter, source: Source) -> Answer:

@@ -165,6 +165,14 @@ def test_an_answer_that_would_be_too_long_is_refused_whole(service: Service) -> 
     assert len(phone.query(fn("some"), properties="<getcontentlength/>").found) == 10
 
 
+def test_a_search_that_takes_too_long_is_refused_whole(service: Service) -> None:
+    phone = service.person(max_search_s=0)
+    assert phone.query(fn("ada")).found == {}
+    phone.put("a.vcf", card("u1"))
+    answer = phone.query(fn("ada"))
+    assert (answer.status, answer.precondition) == (507, f"{D}number-of-matches-within-limits")
+
+
 @pytest.mark.parametrize(
     "inside",
     [

@@ -71,14 +71,19 @@ def app(
     max_hrefs: int = 10_000,
     max_page: int = 10_000,
     max_answer_bytes: int = 100_000_000,
+    max_search_s: float = 10.0,
 ) -> Door:
-    """The ASGI application for /dav/ and /.well-known/carddav. Sizes in bytes, else counts."""
+    """The ASGI application for /dav/ and /.well-known/carddav. Sizes in bytes, else counts.
+
+    ``max_search_s`` is in seconds of a processor.
+    """
     limits = Limits(
         card=max_card_bytes,
         xml=max_xml_bytes,
         hrefs=max_hrefs,
         page=max_page,
         answer=max_answer_bytes,
+        search_s=max_search_s,
     )
     return Door(store, limits)
 

@@ -9,6 +9,7 @@ otherwise it is whole, or refused.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import thread_time
 
 from stillhere.kinds.search import passes
 from stillhere.protocols.dav.grammar import webdav
@@ -49,10 +50,13 @@ def _answer(
 ) -> Answer:
     write = card_writer(subject, asked.wanted, data=True)
     write_held = card_writer(subject, asked.wanted)
-    most = subject.request.limits.answer
+    limits = subject.request.limits
+    end = thread_time() + limits.search_s
     responses: list[str | bytes] = []
     size = 0
     for record, body in cards:
+        if thread_time() >= end:
+            return _refuse(f"this search takes longer than {limits.search_s} s")
         if not passes(asked.filter, record.uid, body):
             continue
         if len(responses) == asked.limit:
@@ -60,8 +64,11 @@ def _answer(
             break
         response = write_held(record) if body is None else write(record, body)
         size += len(response)
-        if size > most:
-            detail = f"this answer would be longer than {most} bytes; ask for less, or in parts"
-            return precondition(507, webdav.WITHIN_LIMITS, detail=detail)
+        if size > limits.answer:
+            return _refuse(f"this answer would be longer than {limits.answer} bytes")
         responses.append(response)
     return multistatus(responses)
+
+
+def _refuse(detail: str) -> Answer:
+    return precondition(507, webdav.WITHIN_LIMITS, detail=f"{detail}; ask for less, or in parts")

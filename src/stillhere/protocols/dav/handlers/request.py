@@ -36,6 +36,8 @@ class Limits:
     """Members in one answer of sync-collection."""
     answer: int = 100_000_000
     """Bytes of an answer to addressbook-query."""
+    search_s: float = 10.0
+    """Seconds of a processor for one addressbook-query; 10,000 cards usually take 0.2."""
     properties: int = 65_536
     """What devices may keep with one address book besides its cards."""
 
