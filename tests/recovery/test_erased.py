@@ -55,6 +55,7 @@ def test_everybody_else_comes_back_whole(
         if compacting == "before":
             compact(working)
         working.eraser.erase(gone.account, gone.name)
+        _has_no_row(working, gone)
         if compacting == "after":
             compact(working)
         assert judge(working, others).how == "whole"
@@ -217,6 +218,9 @@ def _has_no_row(working: Working, person: Person) -> None:
     sql = working.core.reader()
     for table in ("accounts", "shelves"):
         rows = sql.execute(f"SELECT 1 FROM {table} WHERE account = ?", (person.account,))
+        assert rows.fetchall() == []
+    for table in ("records", "pieces", "positions", "notes"):
+        rows = sql.execute(f"SELECT 1 FROM {table} WHERE shelf NOT IN (SELECT id FROM shelves)")
         assert rows.fetchall() == []
     with pytest.raises(NotFound):
         working.core.data_keys.get(person.account)

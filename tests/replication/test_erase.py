@@ -367,6 +367,14 @@ class TestALostErasure:
         (service.place / twin(name)).unlink()
         assert erased.account in check(service.place, service.kit).erased
 
+    def test_broken_copies_are_written_anew(self, service: Service, erased: Person) -> None:
+        for copy in service.objects("erasures/"):
+            service.flip(copy)
+        with service.at_work() as working:
+            assert not verify(working).proven
+            assert verify(working).proven
+        assert erased.account in check(service.place, service.kit).erased
+
     def test_without_any_it_is_damage_and_no_account(
         self, service: Service, erased: Person
     ) -> None:

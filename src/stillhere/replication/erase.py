@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 
 from stillhere.errors import StillhereError, Unavailable
 from stillhere.replication.slots import sealed
-from stillhere.replication.verified import forget_findings
+from stillhere.replication.verified import forget_erased
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import (
     Erased,
@@ -108,7 +108,7 @@ class Eraser:
         def remove(sql: sqlite3.Connection) -> None:
             for erasure in new:
                 erase_rows(sql, erasure.account, erasure.at, erasure.names)
-                forget_findings(sql, erasure.account)
+            forget_erased(sql)
 
         if new:
             self._store.install(remove, urgent=True, durable=True).result()
@@ -125,7 +125,7 @@ class Eraser:
                 self._rebuild()
         except BlockingIOError:
             return None
-        except (StillhereError, sqlite3.Error) as error:
+        except (StillhereError, sqlite3.Error, OSError) as error:
             return _not_complete(error)
         return None
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.store.core import Core
+from stillhere.store.erased import is_erased
 from stillhere.store.schema import get_meta, set_meta
 
 
@@ -45,18 +46,19 @@ def last_verified(core: Core) -> Verified | None:
     return None if kept is None else msgspec.msgpack.decode(kept, type=Verified)
 
 
-def keep_verified(sql: sqlite3.Connection, verified: Verified) -> None:
-    """Remember a result, in the transaction at hand."""
-    set_meta(sql, "verified", msgspec.msgpack.encode(verified))
+def keep_verified(sql: sqlite3.Connection, verified: Verified) -> Verified:
+    """Remember a result, in the transaction at hand, without what it says of erased accounts."""
+    findings, spares = (
+        [finding for finding in found if not is_erased(sql, finding.account)]
+        for found in (verified.findings, verified.spares)
+    )
+    kept = msgspec.structs.replace(verified, findings=findings, spares=spares)
+    set_meta(sql, "verified", msgspec.msgpack.encode(kept))
+    return kept
 
 
-def forget_findings(sql: sqlite3.Connection, account: bytes) -> None:
-    """Take out what was found of one account: it names records."""
+def forget_erased(sql: sqlite3.Connection) -> None:
+    """Take out what was found of accounts that are erased by now: it names records."""
     kept = get_meta(sql, "verified")
     if kept is not None:
-        verified = msgspec.msgpack.decode(kept, type=Verified)
-        findings, spares = (
-            [finding for finding in found if finding.account != account]
-            for found in (verified.findings, verified.spares)
-        )
-        keep_verified(sql, msgspec.structs.replace(verified, findings=findings, spares=spares))
+        keep_verified(sql, msgspec.msgpack.decode(kept, type=Verified))

@@ -62,8 +62,6 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         if tick is not None:
             tick(number + 1, len(shelves))
     findings += _check_erasures(working)
-    erased = read_erased(working.core.reader())  # meanwhile others may have gone
-    findings = [finding for finding in findings if finding.account not in erased]
     result = Verified(
         time.time_ns() // 1_000_000,
         time.monotonic() - started,
@@ -73,8 +71,8 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         findings,
         spares,
     )
-    working.store.install(lambda sql: keep_verified(sql, result)).result()
-    return result
+    kept: Verified = working.store.install(lambda sql: keep_verified(sql, result)).result()
+    return kept
 
 
 def _in_vault(anchor: Anchor) -> set[tuple[bytes, str]]:
@@ -210,18 +208,16 @@ def _check_erasures(working: Working) -> Iterator[Finding]:
     vault, epoch = working.vault, working.identity.epoch
     erased = read_erased(working.core.reader())
     listed = read_epochs(vault)[-1].erased
-    for account in read_erasures(vault, epoch, listed).broken:
-        if account in erased:
-            said = f"no copy of the erasure of {account.hex()} proves itself"
-        else:
-            said = f"an erasure of {account.hex()} is not this service's: it is not carried out"
-        yield Finding(b"", "service", [said])
+    broken = read_erasures(vault, epoch, listed).broken
     for account in erased.keys() - {erasure.account for erasure in listed}:
-        if count_copies(vault, account) < 2:
+        if account in broken or count_copies(vault, account) < 2:
             erasure = Erasure(account, erased[account].at, erased[account].names)
             keep_erasure(vault, working.signer, erasure)
-            said = f"a copy of the erasure of {account.hex()} was missing, and was kept again"
+            said = f"the erasure of {account.hex()} was missing or broken, and was kept again"
             yield Finding(b"", "service", [said])
+    for account in (account for account in broken if account not in erased):
+        said = f"an erasure of {account.hex()} is not this service's: it is not carried out"
+        yield Finding(b"", "service", [said])
 
 
 def _check_service(working: Working) -> Iterator[Finding]:
