@@ -29,6 +29,7 @@ PROTECTED = Protection(
     proven_shelves=4,
     proven_records=304,
     unproven_shelves=0,
+    pending_erasures=0,
     same_disk=False,
     witness="/state/vault.json",
     seen_at=NOW - 7_200_000,
@@ -88,6 +89,11 @@ def test_what_is_not_known_is_not_guessed() -> None:
     told = text(dataclasses.replace(changed(last_proven_at=None), loss=None))
     assert "Proven     never" in told
     assert "not known; stillhere verify measures it" in told
+
+
+def test_an_erasure_that_is_not_complete_is_warned_of() -> None:
+    (warned,) = warnings(changed(pending_erasures=1).protection)
+    assert warned[0].startswith("1 erasure not complete")
 
 
 def test_what_was_not_proven_is_told() -> None:

@@ -19,6 +19,7 @@ from stillhere.server.rates import forecast, last_measured
 from stillhere.server.witness import file_of, recall, remember, shortfall_of
 from stillhere.status.core import CoreStatus, KindFigures, Loss, Protection
 from stillhere.store import Core
+from stillhere.store.erased import read_erased
 
 SILENT_S = 5.0
 _SHELVES = "SELECT kind, count(*), sum(closed <> '') FROM shelves GROUP BY kind"
@@ -151,6 +152,7 @@ def _protection(
         proven_shelves=proven.shelves if proven else 0,
         proven_records=proven.records if proven else 0,
         unproven_shelves=len({f[:2] for f in proven.findings}) if proven else 0,
+        pending_erasures=sum(one.pending for one in read_erased(core.reader()).values()),
         same_disk=look.same_disk,
         witness=str(look.witness),
         seen_at=look.seen_before.at if look.seen_before else None,

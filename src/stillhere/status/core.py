@@ -26,9 +26,10 @@ class Protection:
     `rpo_s` is what a loss may cost of what was acknowledged last, in seconds; the vault is behind
     by `behind_segments` of the journal, the oldest of them `behind_s` seconds old. `trouble` says
     why this core may not serve or its vault cannot be read, and is empty otherwise.
-    `unproven_shelves` counts those that the last verification found wanting. `witness` is where
-    the vault is remembered, `seen_at` as of when until now, `missing` what it had then and has
-    no more, and `unkept` why it is not remembered.
+    `unproven_shelves` counts those that the last verification found wanting, `pending_erasures`
+    those that something stands in the way of. `witness` is where the vault is remembered,
+    `seen_at` as of when until now, `missing` what it had then and has no more, and `unkept` why
+    it is not remembered.
     """
 
     vault: str
@@ -47,6 +48,7 @@ class Protection:
     proven_shelves: int
     proven_records: int
     unproven_shelves: int
+    pending_erasures: int
     same_disk: bool
     witness: str
     seen_at: int | None
@@ -139,6 +141,13 @@ def warnings(p: Protection) -> list[tuple[str, str]]:
             (
                 f"{count(p.unproven_shelves, 'shelf', 'shelves')} could not be proven",
                 "stillhere verify says what is wrong with each",
+            )
+        )
+    if p.pending_erasures:
+        found.append(
+            (
+                f"{count(p.pending_erasures, 'erasure')} not complete: something could be read yet",
+                "a running server tries again; stillhere account erase says what is in the way",
             )
         )
     return found
