@@ -122,7 +122,7 @@ class RefusedVault(StillhereError):
 
 
 class WrongKit(RefusedVault):
-    """The recovery kit is unreadable, or belongs to another vault."""
+    """The recovery kit is unreadable, or it or the core belongs to another vault."""
 
 
 class NotAVault(RefusedVault):

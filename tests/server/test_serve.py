@@ -53,6 +53,22 @@ def test_one_home_is_served_once_and_commands_work_beside_it(home: Path) -> None
         server.wait_for("serving")
 
 
+def test_two_services_do_not_share_a_vault(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = make_core(tmp_path / "other")
+    settings = other / "stillhere.toml"
+    settings.write_text(
+        settings.read_text().replace(str(tmp_path / "other" / "vault"), str(tmp_path / "vault"))
+    )
+    before = sorted((tmp_path / "vault").rglob("*"))
+    with running("serve", "--home", other, "--listen", "127.0.0.1:0") as stranger:
+        url = stranger.wait_for("refusing")["url"]
+        assert ask(url + "/dav/", "PROPFIND")[0] == 503
+        stranger.stop()
+        assert "is another service's, and not this core's" in stranger.said[0]
+    assert sorted((tmp_path / "vault").rglob("*")) == before
+
+
 def test_a_core_that_was_taken_over_answers_503_to_everything(home: Path, tmp_path: Path) -> None:
     with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
         url = server.wait_for("serving")["url"]

@@ -20,7 +20,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import Closed, Damaged, Fenced, StillhereError, Surplus, Unavailable
+from stillhere.errors import (
+    Closed,
+    Damaged,
+    Fenced,
+    StillhereError,
+    Surplus,
+    Unavailable,
+    WrongKit,
+)
 from stillhere.replication.erase import Eraser
 from stillhere.replication.journal import VaultJournal
 from stillhere.replication.register import Registrar
@@ -158,7 +166,7 @@ def open_core(
                 safe="everything that was acknowledged is in the vault",
                 hint="start the same stillhere recover again: it goes on where it was",
             )
-        vault = open_vault(Directory(place or Path(identity.vault_place)), identity.root_public)
+        vault = _open_own(place or Path(identity.vault_place), identity)
         if identity.recovering:
             _prove_newest(identity, vault)
         else:
@@ -182,6 +190,17 @@ def open_core(
         if isinstance(error, Fenced):
             raise Spool(home).name_rest(error) from None
         raise
+
+
+def _open_own(place: Path, identity: Identity) -> Vault:
+    try:
+        return open_vault(Directory(place), identity.root_public)
+    except WrongKit as error:
+        raise WrongKit(
+            f"the vault in {place} is another service's, and not this core's",
+            safe="nothing was changed, in the core or in the vault",
+            hint="bring this core's own vault there, or correct the vault line in stillhere.toml",
+        ) from error
 
 
 def anchor_of(working: Working) -> Anchor:
