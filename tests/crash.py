@@ -1,6 +1,6 @@
 """Kills the real server again and again and looks for a lost write.
 
-    python tests/crash.py --rounds 200 [--seed S] [--json] [--keep DIR]
+    python tests/crash.py --rounds 200 [--ack core] [--seed S] [--json] [--keep DIR]
 
 Prints a line a round and a summary; exits 1 if any promise was broken. A seed repeats the same
 decisions (what is written, when is killed, which way back), not the same interleaving.
@@ -37,7 +37,8 @@ def main() -> int:
         if time.monotonic() - began > arguments.minutes * 60:
             break
         if number % CHAIN == 0 or chain is None:
-            chain = _renew(chain, folder / f"chain-{number}", f"{arguments.seed}:{number // CHAIN}")
+            seed = f"{arguments.seed}:{number // CHAIN}"
+            chain = _renew(chain, folder / f"chain-{number}", seed, arguments.ack)
         tally = chain.play(number)
         tallies.append(tally)
         _tell(number, tally, arguments.json)
@@ -57,18 +58,19 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", default=f"{random.getrandbits(32):08x}")
+    parser.add_argument("--ack", choices=("vault", "core"), default="vault")
     parser.add_argument("--json", action="store_true", help="one JSON object, at the end")
     parser.add_argument("--keep", type=Path, help="folder for homes and vaults, kept afterwards")
     parser.add_argument("--minutes", type=float, default=60.0, help="no new round after these")
     return parser.parse_args()
 
 
-def _renew(chain: Chain | None, folder: Path, seed: str) -> Chain:
+def _renew(chain: Chain | None, folder: Path, seed: str, ack: str) -> Chain:
     if chain is not None:
         chain.end()
         shutil.rmtree(chain.core.folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return Chain(folder, seed)
+    return Chain(folder, seed, ack)
 
 
 def _tell(number: int, tally: Tally, as_json: bool) -> None:

@@ -128,7 +128,7 @@ class Core:
         port: int = 0,
         vault: str = "vault",
         inside: Sequence[str] = (),
-        settings: Mapping[str, int] = SETTINGS,
+        settings: Mapping[str, object] = SETTINGS,
     ) -> None:
         self.folder = folder
         self.port = port
@@ -183,6 +183,12 @@ class Core:
         """What `stillhere report` says to one account."""
         return self._run("report", account, "--home", self.home)
 
+    def status(self) -> dict[str, Any]:
+        """What `stillhere status` says of the vault."""
+        told = json.loads(self._run("status", "--home", self.home, "--json"))
+        protection: dict[str, Any] = told["protection"]
+        return protection
+
     def verify(self) -> tuple[int, str]:
         """Exit code and words of `stillhere verify`."""
         return self.ask("verify")
@@ -207,7 +213,8 @@ class Core:
         path = self.home / "stillhere.toml"
         text = path.read_text("utf-8")
         for name, value in self.settings.items():
-            text = re.sub(rf"(?m)^(# )?{name} = .*$", f"{name} = {value}", text)
+            line = f"{name} = {json.dumps(value)}"
+            text = re.sub(rf"(?m)^(# )?{name} = .*$", line, text)
         path.write_text(text, "utf-8")
 
     def _run(self, *arguments: str | Path) -> str:

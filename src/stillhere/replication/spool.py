@@ -128,8 +128,9 @@ class Spool:
             rest = len(self.segments())
         if rest:
             error.safe = (
-                f"everything that was acknowledged is in the vault, but for {rest} segments"
-                f" that were not shipped in time; they lie in {self._root}"
+                "everything that was acknowledged is in the vault, but for"
+                f" {rest} segment{'s' * (rest > 1)} that could not be shipped in time and"
+                f" {'lie' if rest > 1 else 'lies'} in {self._root}"
             )
         return error
 

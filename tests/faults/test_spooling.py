@@ -1,0 +1,191 @@
+"""``ack = "core"`` with a real server: what people may write while it is cut off, and what not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.faults.witness import Witness, assert_not_now, assert_vault_has_all, at_work
+from tests.live.client import Client, read_multistatus, sync_body
+from tests.live.core import Core, Process
+from tests.live.disk import moody_disk
+
+WINDOW_S = 4
+SETTINGS = {
+    "ack": "core",
+    "ack_window_s": WINDOW_S,
+    "rollup_segments": 4,
+    "compact_every_s": 1,
+    "fence_check_s": 1,
+}
+PATIENCE_S = 30.0
+AGAIN_S = 0.05
+
+
+class CutOff(Core):
+    """A core whose server sees the vault through a link, which a test cuts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.link = folder / "link"
+        super().__init__(folder, ["ana"], settings=SETTINGS | {"vault": str(self.link)})
+        self.heal()
+
+    def cut(self) -> None:
+        self.link.unlink()
+
+    def heal(self) -> None:
+        self.link.symlink_to(self.vault)
+
+    def is_behind(self) -> bool:
+        return any((self.home / "spool").rglob("*.seg"))
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> CutOff:
+    return CutOff(tmp_path)
+
+
+@pytest.fixture
+def ana(core: CutOff) -> Witness:
+    return Witness(core.logins[0])
+
+
+def eventually(happens: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(AGAIN_S)
+
+
+def put_while(person: Witness, cut: Callable[[], object], heal: Callable[[], object]) -> None:
+    """Store a card that is acknowledged without the vault, which is away when this returns.
+
+    A machine that is busy for longer than the window has to try again."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        person.put_when_healed()
+        cut()
+        if person.put().status == 201:
+            return
+        assert time.monotonic() < until
+        heal()
+
+
+def refuse(person: Witness) -> None:
+    """Write until that is answered 503; reads go on."""
+    until = time.monotonic() + PATIENCE_S
+    while (answer := person.put()).status == 201:
+        assert time.monotonic() < until, "it acknowledges for ever"
+        time.sleep(AGAIN_S)
+    assert_not_now(answer)
+    person.look()
+
+
+def test_it_acknowledges_for_the_window_and_heals_by_itself(core: CutOff, ana: Witness) -> None:
+    with at_work(core.serve(), [ana]):
+        put_while(ana, core.cut, core.heal)
+        status = core.status()
+        assert (status["ack"], status["rpo_s"]) == ("core", WINDOW_S)
+        assert status["behind_segments"] > 0
+        assert status["behind_bytes"] > 0
+        assert status["behind_s"] > 0
+        assert status["trouble"]
+        refuse(ana)
+        core.heal()
+        ana.put_when_healed()
+        eventually(lambda: not core.is_behind())
+        status = core.status()
+        assert (status["behind_segments"], status["trouble"]) == (0, "")
+        ana.assert_all_there()
+        code, words = core.verify()
+        assert code == 0, words
+    assert b"has not answered for longer than the window" in core.log.read_bytes()
+
+
+def test_killed_while_it_is_behind_it_loses_nothing(core: CutOff, ana: Witness) -> None:
+    with at_work(core.serve(), [ana]):
+        put_while(ana, core.cut, core.heal)
+    assert core.is_behind()
+    core.heal()
+    with at_work(core.serve(), [ana]):
+        ana.assert_all_there()
+        ana.put_when_healed()
+        eventually(lambda: not core.is_behind())
+    assert_vault_has_all(core, [ana])
+
+
+def sync(core: Core, server: Process, token: str = "") -> tuple[str, list[tuple[str, int]]]:
+    """The new token, and (name, status) of what changed."""
+    with closing(Client(server.wait_for("serving")["url"], core.logins[0])) as client:
+        answer = client.ask("REPORT", client.login.book, sync_body(token), Depth="1")
+    assert answer.status == 207
+    told = read_multistatus(answer.body, core.logins[0].book)
+    return told.token, [(entry.href, entry.status) for entry in told.entries]
+
+
+def test_lost_while_it_is_behind_it_comes_back_as_of_what_was_shipped(
+    core: CutOff, ana: Witness
+) -> None:
+    server = core.serve()
+    with at_work(server, [ana]):
+        ana.put_when_healed()
+        eventually(lambda: not core.is_behind())
+        put_while(ana, core.cut, core.heal)
+        lost = [*ana.kept][-1]
+        token, _ = sync(core, server)
+    ana.unsure[lost] = ana.kept.pop(lost)
+    core.heal()
+    core.lose()
+    recovery = core.recover()
+    with at_work(recovery, [ana]):
+        assert recovery.wait_for("whole")["verdicts"]["incomplete"] == 0
+        assert lost not in ana.look()
+        assert sync(core, recovery, token)[1] == [], "the phone that has it is told of no deletion"
+        told = core.report("ana")
+        assert "1 device knows of 1 change to contacts that was not in the vault" in told
+        assert "complete" in told
+
+
+def test_replaced_while_it_is_behind_it_answers_nothing(core: CutOff, ana: Witness) -> None:
+    with at_work(core.serve(), [ana]):
+        put_while(ana, core.cut, core.heal)
+        lost = [*ana.kept][-1]
+        old, other = core.home, Witness(ana.login)
+        core.move()
+        with at_work(core.recover(), [other]):
+            core.heal()
+            eventually(lambda: ana.first_answer().status == 503)
+            for _ in range(3):
+                answer = ana.first_answer()
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "3600")
+                assert_not_now(ana.put())
+            other.kept = {name: card for name, card in ana.kept.items() if name != lost}
+            other.put_when_healed()
+            other.assert_all_there()
+    assert f"lies in {old}/spool".encode() in core.log.read_bytes()
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Iterator[tuple[Core, Callable[[], None], Callable[[], None]]]:
+    with moody_disk(tmp_path / "disk") as disk:
+        core = Core(tmp_path, ["ana"], vault="disk/vault", inside=disk.inside, settings=SETTINGS)
+        yield core, disk.freeze, disk.thaw
+
+
+@pytest.mark.requires_tool("unshare", "nsenter", "fusermount3")
+def test_a_vault_that_hangs_is_not_waited_for(
+    frozen: tuple[Core, Callable[[], None], Callable[[], None]],
+) -> None:
+    core, freeze, thaw = frozen
+    ana = Witness(core.logins[0])
+    with at_work(core.serve(), [ana]):
+        try:
+            put_while(ana, freeze, thaw)
+            refuse(ana)
+        finally:
+            thaw()
+        ana.put_when_healed()
+        ana.assert_all_there()
