@@ -112,6 +112,40 @@ def test_a_vault_that_is_behind_by_less_than_the_window_does_not(core: Spooling)
         core.working.ship()
 
 
+def test_what_counts_is_the_oldest_change_that_the_vault_lacks(core: Spooling) -> None:
+    """A vault that takes less than people write slows them down, and stops nobody for long."""
+    core.put("a.vcf")
+    core.clocks.run(20)
+    core.put("b.vcf")
+    core.clocks.run(20)
+    assert check_fence(core.working)
+    core.refuses("further behind")
+    stuck = core.working.spool.segments()[1].name
+    core.vault.refuse = lambda name: name == stuck
+    with pytest.raises(Unavailable):
+        core.working.ship()
+    core.put("c.vcf")
+    core.clocks.run(11)
+    assert check_fence(core.working)
+    core.refuses("further behind")
+
+
+def test_no_more_is_taken_than_can_be_shipped_in_time(core: Spooling) -> None:
+    """Else a vault that is slow would be behind for long after people have stopped to write."""
+    window = core.working.window
+    assert window is not None
+    for number in range(100):
+        window.ship(number, took_s=0.1)
+        assert window.behind() is None
+    taken = 0
+    while window.behind() is None:
+        window.keep(1000 + taken, 4096)
+        taken += 1
+    assert SECONDS / 2 <= taken * 0.1 < SECONDS
+    window.ship(1000 + taken // 2, took_s=0.1)
+    assert window.behind() is None
+
+
 def test_nothing_is_acknowledged_before_what_an_earlier_process_left_is_shipped(
     service: Service,
 ) -> None:

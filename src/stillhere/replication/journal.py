@@ -145,7 +145,7 @@ class VaultJournal:
             keys,
         )
         os.pwrite(self._intent, _INTENT.pack(self._identity.epoch, self.writer, number), 0)
-        self._create(segment_name(self._identity.epoch, self.writer, number), data)
+        self._create(number, segment_name(self._identity.epoch, self.writer, number), data)
         self.written, self._touched, self._digest = number, touched, digest_of(data)
         self.tail_bytes += len(data)
         due = number - self.rolled >= MAX_UNROLLED // 2 or self.tail_bytes > MAX_TAIL // 2
@@ -175,12 +175,12 @@ class VaultJournal:
         if closed is not None:
             raise closed
 
-    def _create(self, name: str, data: bytes) -> None:
+    def _create(self, number: int, name: str, data: bytes) -> None:
         if self._window is None:
             deliver(self._vault, name, data)
             return
+        self._window.keep(number, len(data))
         self._spool.keep(self._vault, name, data)
-        self._window.keep(len(data))
         if self.ship is not None:
             self.ship()
         closed = self._window.unseen()  # a process that stood still meanwhile has old knowledge

@@ -72,12 +72,13 @@ class Spool:
                         found += [Spooled(epoch, writer, n) for n in _numbers(names)]
         return found
 
-    def ship(self, vault: Vault, tell: Callable[[Spooled], object] | None = None) -> None:
-        """Put all that waits into the vault, oldest first, and ``tell`` of each.
+    def ship(self, vault: Vault, tell: Callable[[Spooled, float], object] | None = None) -> None:
+        """Put all that waits into the vault, oldest first, and ``tell`` how long each took.
 
         Harmless beside another that ships the same. Raises Fenced when a slot is taken by a
         seal or a stranger, Unavailable, Damaged."""
         for segment in self.segments():
+            began = time.monotonic()
             try:
                 with _as_unavailable():
                     data = self._files.read(segment.name)
@@ -90,7 +91,7 @@ class Spool:
             with _as_unavailable():
                 self._files.delete(segment.name)
             if tell is not None:
-                tell(segment)
+                tell(segment, time.monotonic() - began)
 
     def check(self, vault: Vault) -> None:
         """See that the vault's slots are free for what waits, or have it already.

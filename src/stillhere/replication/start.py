@@ -93,9 +93,11 @@ class Working:
         if self.window is not None and mark is not None:
             self.window.catch_up(mark)
 
-    def _note_shipped(self, segment: Spooled) -> None:
+    def _note_shipped(self, segment: Spooled, took_s: float) -> None:
         if segment.writer == self.journal.writer:
             self.journal.note_shipped(segment.number)
+            if self.window is not None:
+                self.window.ship(segment.number, took_s)
 
     def committed(self, writer: int) -> int:
         """The last segment of a writer that is in the core, whichever process brought it in."""
