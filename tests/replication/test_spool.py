@@ -129,7 +129,7 @@ class TestRestarted:
         held = leave(service, anna)
         with service.at_work(window=window()) as working:
             assert contents(working) == held
-            assert len(spool_of(working)) == 3, "a start changes nothing in the vault"
+            assert len(spool_of(working)) == 3, "a start ships nothing"
             working.ship()
             put(working, anna, "3.vcf")
         with service.recovered() as recovered:
@@ -147,8 +147,13 @@ class TestRestarted:
             (service.home / name).unlink(missing_ok=True)
             if (service.folder / "before" / name).exists():
                 shutil.copy(service.folder / "before" / name, service.home)
+        before = service.objects()
         with service.at_work() as working:
             assert contents(working) == held
+            assert service.objects() == before, "the vault gets it in order, or not yet"
+            assert len(spool_of(working)) == 3
+            working.ship()
+            assert verify(working).proven
 
     @pytest.mark.parametrize("moment", ["before", "after"])
     def test_killed_around_the_making_of_a_segment(
