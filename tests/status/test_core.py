@@ -58,7 +58,7 @@ def changed(**facts: object) -> CoreStatus:
 def test_a_protected_core() -> None:
     told = text(STATUS)
     assert "every acknowledged change is in the vault (0 behind)" in told
-    assert "RPO        0: nothing is acknowledged before the vault has it" in told
+    assert "RPO        0 (ack = vault): nothing is acknowledged before the vault has it" in told
     assert "contacts        2       1      300     3    87.9 KB" in told
     assert "first contact  0.4 s" in told
     assert warnings(PROTECTED) == []
@@ -68,7 +68,7 @@ def test_what_is_behind_is_counted() -> None:
     behind = changed(ack="core", rpo_s=30, behind_segments=3, behind_bytes=12_288, behind_s=1.25)
     told = text(behind)
     assert "behind: 3 segments, 12.0 KB, the oldest 1.2 s old" in told
-    assert "RPO        30 s: what a loss may cost" in told
+    assert "RPO        30 s (ack = core): what a loss may cost" in told
     assert "every acknowledged change" not in told
     assert warnings(behind.protection) == []
 

@@ -175,9 +175,10 @@ def _protection(p: Protection, now: int) -> Iterator[str]:
     if p.last_change_at is not None:
         yield f"           last change {ago(p.last_change_at, now)}"
     if p.rpo_s:
-        yield f"RPO        {p.rpo_s} s: what a loss may cost of what was acknowledged last"
+        what = f"{p.rpo_s} s (ack = {p.ack}): what a loss may cost of what was acknowledged last"
     else:
-        yield "RPO        0: nothing is acknowledged before the vault has it"
+        what = f"0 (ack = {p.ack}): nothing is acknowledged before the vault has it"
+    yield f"RPO        {what}"
     if p.tail_segments is not None and p.tail_bytes is not None:
         folded = "never" if p.last_compacted_at is None else ago(p.last_compacted_at, now)
         yield f"Compacted  {folded}"
