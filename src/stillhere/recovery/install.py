@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
 from typing import NamedTuple
@@ -74,8 +75,8 @@ def make_verdict(image: Image, now: int) -> Verdict:
                 held.append(
                     Loss(item.collection, item.href, item.uid, item.size, item.modified, cause)
                 )
-    pairs = zip(image.columns.collections, image.columns.states, strict=True)
-    present = sum(1 for collection, state in pairs if collection and state == State.PRESENT)
+    columns = image.columns  # sorted: the collections' own records come first
+    present = columns.states.count(State.PRESENT, bisect_right(columns.collections, ""))
     as_of = max(image.columns.modified, default=0)
     return Verdict(image.last, as_of, present, held, image.problems, now)
 
@@ -110,7 +111,9 @@ def install_image(
     bodies: Sequence[bytes | int | None] = image.bodies
     if image.pieces:
         add_pieces(sql, shelf, image.pieces)
-        bodies = [place or body for place, body in zip(image.places, image.bodies, strict=True)]
+        bodies = image.places
+        if 0 in image.places:
+            bodies = [place or body for place, body in zip(bodies, image.bodies, strict=True)]
     rows = zip(
         repeat(shelf),
         columns.collections,
@@ -137,10 +140,13 @@ def install_image(
 
 
 def _install_positions(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
+    collections, seqs = image.columns.collections, image.columns.seqs
     positions: dict[str, int] = {}
-    for collection, seq in zip(image.columns.collections, image.columns.seqs, strict=True):
-        if seq > positions.get(collection, 0):
-            positions[collection] = seq
+    start = 0
+    while start < len(collections):
+        end = bisect_right(collections, collections[start], start)
+        positions[collections[start]] = max(seqs[start:end])
+        start = end
     sql.executemany(
         "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
         [(shelf, collection, seq) for collection, seq in positions.items()],

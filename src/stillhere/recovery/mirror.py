@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stillhere.errors import Damaged
@@ -67,9 +67,10 @@ def mirror(
 ) -> frozenset[tuple[bytes, str]]:
     """Bring every bucket near; returns the shelves whose chunks are not all proven."""
     damaged: set[tuple[bytes, str]] = set()
-    for done in workers.run(mirror_bucket, buckets):
+    with_keys = (replace(bucket, keys=keys.of_bucket(bucket.bucket)) for bucket in buckets)
+    for done in workers.run(mirror_bucket, with_keys):
         give_way()
-        keys.learn(done.keys)
+        keys.learn(done.bucket, done.keys)
         damaged |= {(account, done.kind) for account in done.damaged}
         tick(done)
     return frozenset(damaged)
@@ -114,7 +115,7 @@ def anchor_of_bucket(
 def _prove(
     bucket: Bucket, checked: Checked, manifest: Manifest, packs: dict[str, bytes]
 ) -> Mirrored:
-    keys = KitKeys(checked)
+    keys = KitKeys(checked, bucket.keys)
     anchor = anchor_of_bucket(bucket, checked.vault, manifest, packs)
     found: dict[bytes, bytes] = {}
     damaged, records = set(), 0

@@ -60,7 +60,7 @@ def make_rows(plain: Plain) -> Rows:
 def _fill(plain: Plain, side: Path) -> list[tuple[int, list[int]]]:
     bucket = plain.bucket
     checked = view_of(bucket)
-    keys, keyring = KitKeys(checked), Keyring(plain.home)
+    keys, keyring = KitKeys(checked, bucket.keys), Keyring(plain.home)
     manifest = read_manifest(
         checked.vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest
     )

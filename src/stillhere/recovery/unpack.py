@@ -15,7 +15,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from stillhere.errors import Unavailable
@@ -91,7 +91,11 @@ def _take_in_plain(bulk: Bulk, stage: Stage) -> None:
     for account in others:
         by_bucket[bucket_of(account, anchor.vault.bucket_bits)].add(account)
     plain = (
-        Plain(bucket, store.core.home, frozenset(by_bucket[bucket.bucket]))
+        Plain(
+            replace(bucket, keys=bulk.keys.of_bucket(bucket.bucket)),
+            store.core.home,
+            frozenset(by_bucket[bucket.bucket]),
+        )
         for bucket in bulk.buckets
         if bucket.kind == stage.kind
     )

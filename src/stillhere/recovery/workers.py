@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +45,8 @@ class Bucket:
     number: int
     digest: bytes
     epoch: int
+    keys: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Data keys of accounts in it that are open already."""
 
 
 def buckets_of(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stillhere.store.schema import TABLES
 
+_PRAGMAS = ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536")
 _COPIED = {
     "records": "collection, href, seq, state, uid, component, media_type, size, digest,"
     " modified, body, indexed",
@@ -25,7 +26,7 @@ def make_side(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     sql = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF"):
+    for pragma in _PRAGMAS:
         sql.execute(f"PRAGMA {pragma}")
     sql.executescript(f"BEGIN; {TABLES} DROP INDEX records_changed; DROP INDEX records_uid; COMMIT")
     return sql
