@@ -49,6 +49,7 @@ from stillhere.replication.prune import prune
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import open_core
 from stillhere.replication.verify import verify
+from stillhere.store.erased import read_erased
 
 ACCOUNTS = 3
 TOKENS = 40
@@ -154,7 +155,8 @@ class Life(World):
     @rule(
         who=whose,
         acts=drafts,
-        faults=st.lists(st.sampled_from((lost, unsure)), min_size=1, max_size=3),
+        faults=st.lists(st.sampled_from((lost, unsure)), min_size=1, max_size=2)
+        | st.just([lost, lost, lost]),  # what is there is made once more: unsure needs a try left
     )
     def write_through_faults(self, who: int, acts: list[Act], faults: list[Fault]) -> None:
         """What the vault may have kept is looked for: kept is acknowledged, else tried again."""
@@ -300,6 +302,43 @@ class Life(World):
             beside.close()
         self.books[owner.account].apply(acts, self.epoch)
         self.write_as(self.owner(other), more)
+
+    # erasing
+
+    @precondition(lambda self: self.working is not None and len(self.owners) > 1)
+    @rule(who=whose)
+    def erase(self, who: int) -> None:
+        """Also on a core that is being recovered."""
+        owner = self.owner(who)
+        self.core().eraser.erase(owner.account, owner.name)
+        self.bury(owner)
+
+    @precondition(lambda self: self.at_work and len(self.owners) > 1)
+    @rule(
+        who=whose,
+        steps=st.integers(0, 6),
+        fault=st.sampled_from((died_before, died_after, lost, unsure)),
+        power=st.booleans(),
+    )
+    def die_erasing(self, who: int, steps: int, fault: Fault, power: bool) -> None:
+        """The process ends in the middle of an erasure, or the vault is in its way."""
+        owner = self.owner(who)
+        self.fail_next([*[None] * steps, fault], only="")
+        with suppress(Died, Unavailable):
+            self.core().eraser.erase(owner.account, owner.name)
+        self.crash_now(power)
+        if owner.account in read_erased(self.core().core.reader()):
+            self.bury(owner)
+
+    @precondition(lambda self: self.gone and self.zombie is not None and len(self.owners) > 1)
+    @rule(who=whose)
+    def erase_from_the_lost(self, who: int) -> None:
+        """Until it is sealed, what the old core erases is erased."""
+        assert self.zombie is not None
+        if self.zombie.identity.epoch == self.epoch:
+            owner = self.owner(who)
+            self.zombie.eraser.erase(owner.account, owner.name)
+            self.bury(owner)
 
     # losing and getting back
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,12 +29,12 @@ from tests.recovery.model import (
 )
 from tests.recovery.ruin import Disk
 
-from stillhere.errors import BadInput, Closed, Fenced
+from stillhere.errors import BadInput, Closed, Erased, Fenced
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import read_report
 from stillhere.replication.fence import check_fence
 from stillhere.replication.start import Working, open_core
-from stillhere.store import NewAccount, Shelf, epoch_of
+from stillhere.store import BadLogin, NewAccount, Shelf, epoch_of
 
 
 class Owner(NamedTuple):
@@ -77,6 +77,7 @@ class World(RuleBasedStateMachine):
         self.books: dict[bytes, Book] = {}
         self.own_shelves: dict[bytes, object] = {}
         self.tokens: list[Token] = []
+        self.erased: list[Owner] = []
 
     @property
     def working(self) -> Working | None:
@@ -128,12 +129,23 @@ class World(RuleBasedStateMachine):
                     delta = delta_of(shelf, collection, seq)
                     assert delta == self.books[owner.account].delta(collection, seq)
 
+    @invariant()
+    def the_erased_hear_401_and_have_no_row(self) -> None:
+        if self.working is None:
+            return
+        for owner in self.erased:
+            with pytest.raises(BadLogin):
+                self.log_in(owner)
+            with pytest.raises(Erased), self.working.store.read(owner.account, "contacts"):
+                pass
+
     # what rules are made of
 
     def make_account(self) -> None:
         """Make the next account; or find it, where the making of it ended only just too soon."""
         accounts = self.core().store.accounts
-        name = f"person {len(self.owners)}"
+        taken = {owner.name for owner in self.owners}
+        name = next(name for n in count() if (name := f"person {n}") not in taken)
         try:
             made = accounts.create_many([NewAccount(name, None, "phone")])[0]
             account, device = made.account, made.device
@@ -154,6 +166,13 @@ class World(RuleBasedStateMachine):
         if epoch < self.epoch:
             book.end_epoch(self.epoch)
         return book
+
+    def bury(self, owner: Owner) -> None:
+        """From now on the owner is one of the erased."""
+        self.owners.remove(owner)
+        self.erased.append(owner)
+        del self.books[owner.account], self.own_shelves[owner.account]
+        self.tokens = [token for token in self.tokens if token.owner != owner]
 
     def write_as(self, owner: Owner, acts: list[Act]) -> None:
         self.enter(owner)
