@@ -57,6 +57,31 @@ def test_a_core_that_was_killed_goes_on_with_everything_acknowledged(
         assert set(bodies(working, anna)) == {"a.vcf", "later.vcf"} | there
 
 
+def test_a_writer_whose_slot_is_gone_is_found_by_its_journal(service: Service, anna: bytes) -> None:
+    """A process that finds a slot may be ahead of the disk that has it: it uses the slot of one
+    that was killed before it was synced."""
+    old = service.home.with_name("old")
+    with service.at_work() as first:
+        put(first, anna, "first.vcf")
+        first.core.checkpoint()
+        shutil.copytree(service.home, old)
+        with service.at_work() as second:
+            put(second, anna, "second.vcf")
+    (service.place / "epochs/000001/writers/000001").unlink()
+    for href in ("third.vcf", "fourth.vcf"):  # in the first writer's slot
+        with service.at_work(old) as working:
+            assert "second.vcf" in bodies(working, anna)
+            put(working, anna, href)
+    with service.at_work(old) as working, service.at_work(old) as beside:
+        put(working, anna, "fifth.vcf")
+        put(beside, anna, "sixth.vcf")  # in the second's, registered again
+        assert verify(working).proven
+        found = bodies(working, anna)
+    assert len(found) == 7
+    with service.recovered() as working:
+        assert bodies(working, anna) == found
+
+
 def test_a_core_that_was_killed_often_goes_on(service: Service, anna: bytes) -> None:
     for moment in ("after", "between", "after"):
         kill_at(service, moment)

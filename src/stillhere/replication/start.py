@@ -42,7 +42,7 @@ from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import read_epochs, sealed_ends
+from stillhere.vault.epochs import read_epochs, sealed_ends, writers_with_journal
 from stillhere.vault.manifests import Root, read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.signing import Signer
@@ -267,7 +267,8 @@ def _prove_newest(identity: Identity, vault: Vault) -> None:
 
 
 def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, mend: bool) -> None:
-    writers = own_writers(vault, identity)
+    # a journal is a trace of a writer as well: its slot may be what a power cut took
+    writers = {*own_writers(vault, identity), *writers_with_journal(vault, identity.epoch)}
     cut = root.cut.get(identity.epoch, {})
     connection = core.connect()
     try:
