@@ -28,6 +28,7 @@ BENCHES = (
     "carddav",
     "write_path",
     "growth",
+    "guesses",
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -79,3 +79,11 @@ def test_each_dependency_has_a_stated_reason() -> None:
     named = [entry for group in groups for entry in group if isinstance(entry, str)]
     wanted = {name_of(entry) for entry in [*PROJECT["project"]["dependencies"], *named]}
     assert stated == wanted
+
+
+def test_what_runs_needs_nothing_that_is_not_named() -> None:
+    page = (ROOT / "docs/decisions/0001-dependencies.md").read_text("utf-8")
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements/run.txt").read_text("utf-8"), re.M)
+    named = set(re.findall(r"(?:^\| |[ ])([a-z0-9-]+) (?:\||\()", page, re.M))
+    assert len(pinned) > 12
+    assert {name for name in pinned if name_of(name) not in named} == set()

@@ -238,5 +238,12 @@ def test_no_secret_is_in_a_process_list(life: Life) -> None:
 def test_no_secret_lies_in_a_file_that_is_not_made_for_it(life: Life) -> None:
     made_for_it = ("kit.txt", "home/core.key", "again/core.key")
     assert find(life.secrets, files(life, *made_for_it)) == []
-    for name in made_for_it:
-        assert (life.folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_else_on_the_machine_may_look(life: Life) -> None:
+    made_for_it = [life.folder / "kit.txt", life.home / "core.key", life.folder / "again/core.key"]
+    objects = [path for path in (life.folder / "vault").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in [*made_for_it, *objects]} == {0o600}
+    folders = [path for path in (life.folder / "vault").rglob("*") if path.is_dir()]
+    folders += [life.folder / "vault", life.home, life.folder / "again"]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
