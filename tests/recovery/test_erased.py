@@ -12,7 +12,7 @@ import pytest
 from tests.recovery.judge import judge
 from tests.recovery.service import Person, Worn
 
-from stillhere.errors import Closed, Erased, Fenced, NotFound
+from stillhere.errors import Closed, Erased, Fenced, NotFound, Unavailable
 from stillhere.recovery.check import check
 from stillhere.recovery.report import tally_verdicts
 from stillhere.replication.compact import compact
@@ -20,6 +20,7 @@ from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
 from stillhere.store import BadLogin, NewAccount
 from stillhere.store.erased import read_erased
+from stillhere.store.side import make_side, side_path
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.keys import list_keys
@@ -193,6 +194,25 @@ class TestOnACoreThatIsNotWhole:
             recovery.run()
             _has_no_row(working, gone)
             assert verify(working).proven
+        finally:
+            working.close()
+
+    def test_what_other_processes_have_made_of_it_has_to_go_first(
+        self, worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stillhere.replication.erase.SIDES_S", 0.1)
+        gone = worn.people[0]
+        working = worn.recovery(tmp_path / "home").begin()
+        try:
+            side = side_path(tmp_path / "home", "contacts-0000")
+            make_side(side).close()
+            with pytest.raises(Unavailable, match="beside the core yet"):
+                working.eraser.erase(gone.account, gone.name)
+            with pytest.raises(BadLogin):
+                log_in(working, gone)
+            side.unlink()
+            assert working.eraser.complete() is None
+            assert not read_erased(working.core.reader())[gone.account].pending
         finally:
             working.close()
 

@@ -18,13 +18,14 @@ from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.mirror import anchor_of_bucket
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
+from stillhere.store.erased import read_erased
 from stillhere.store.keyring import Keyring
-from stillhere.store.side import make_side
+from stillhere.store.schema import connect
+from stillhere.store.side import make_side, side_path
 from stillhere.vault.image import load_image
 from stillhere.vault.manifests import read_manifest
 
 BATCH_ROWS = 6000  # some 10 ms of the writing thread
-ROWS_FOLDER = "rows"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class Rows:
 def make_rows(plain: Plain) -> Rows:
     """Put a bucket's plain shelves into a core beside; none where anything is in the way."""
     bucket = plain.bucket
-    name = f"{bucket.kind}-{bucket.bucket:04x}.sqlite"
-    side = Path(bucket.mirror) / ROWS_FOLDER / name
+    side = side_path(plain.home, f"{bucket.kind}-{bucket.bucket:04x}")
     try:
         return Rows(side, _fill(plain, side))
     except (StillhereError, OSError, sqlite3.Error):
@@ -71,10 +71,11 @@ def _fill(plain: Plain, side: Path) -> list[tuple[int, list[int]]]:
     batches: list[tuple[int, list[int]]] = []
     room, number = 0, 0
     sql = make_side(side)
+    erased = _erased_by_now(plain.home)  # after the file is there: an erasure waits for it to go
     sql.execute("BEGIN")
     for entry in manifest.shelves:
         account = entry.account
-        if account in plain.others or account in checked.erased:
+        if account in plain.others or account in erased:
             continue
         data_key = keys.get(account)
         image = load_image(anchor.source(account, bucket.kind), data_key, trusted=True, packed=True)
@@ -91,3 +92,11 @@ def _fill(plain: Plain, side: Path) -> list[tuple[int, list[int]]]:
     sql.execute("COMMIT")
     sql.close()
     return batches
+
+
+def _erased_by_now(home: Path) -> frozenset[bytes]:
+    sql = connect(home)
+    try:
+        return frozenset(read_erased(sql))
+    finally:
+        sql.close()

@@ -55,11 +55,6 @@ def read_erased(sql: sqlite3.Connection) -> dict[bytes, Erased]:
 def erase_rows(sql: sqlite3.Connection, account: bytes, at: int, names: list[bytes]) -> None:
     """Remove everything of an account, in the transaction at hand; from its commit on, nobody
     is let in to it. What the rows were overwritten with are zeros."""
-    known = sql.execute(
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts WHERE account = ?1)"
-        " OR EXISTS (SELECT 1 FROM shelves WHERE account = ?1)",
-        (account,),
-    ).fetchone()
     sql.execute("PRAGMA secure_delete = ON")
     try:
         for table in ("records", "pieces", "positions", "notes"):
@@ -71,9 +66,8 @@ def erase_rows(sql: sqlite3.Connection, account: bytes, at: int, names: list[byt
         sql.execute("DELETE FROM shelves WHERE account = ?", (account,))
         sql.execute("DELETE FROM accounts WHERE account = ?", (account,))
         sql.execute(
-            "INSERT INTO erased VALUES (?, ?, ?, 1, ?, 1) ON CONFLICT DO UPDATE"
-            " SET traces = max(traces, excluded.traces)",
-            (account, at, b"".join(names), known is not None),
+            "INSERT INTO erased VALUES (?, ?, ?, 1, 1, 1) ON CONFLICT DO UPDATE SET traces = 1",
+            (account, at, b"".join(names)),
         )
     finally:
         sql.execute("PRAGMA secure_delete = FAST")

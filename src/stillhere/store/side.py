@@ -7,10 +7,12 @@ served meanwhile keeps the interpreter.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from stillhere.store.schema import TABLES
 
+_FOLDER = "mirror/rows"
 _PRAGMAS = ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536")
 _COPIED = {
     "records": "collection, href, seq, state, uid, component, media_type, size, digest,"
@@ -19,6 +21,20 @@ _COPIED = {
     "positions": "collection, seq",
     "notes": "seq, op, collection, href, time, device, body",
 }
+
+
+def side_path(home: Path, name: str) -> Path:
+    """Where a core beside the one in ``home`` lies."""
+    return home / _FOLDER / f"{name}.sqlite"
+
+
+def sides_of(home: Path) -> set[tuple[str, int]]:
+    """The cores that lie beside now: name and inode, since a name is used again."""
+    found = set()
+    for path in (home / _FOLDER).glob("*"):
+        with suppress(FileNotFoundError):
+            found.add((path.name, path.stat().st_ino))
+    return found
 
 
 def make_side(path: Path) -> sqlite3.Connection:
