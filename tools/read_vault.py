@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# ruff: noqa: D102, D103, T201 (a command in one file: names say it, and it prints)
 """Reads a vault with its recovery kit and nothing of Stillhere: the kit's last resort.
 
     python tools/read_vault.py VAULT KIT list | show ACCOUNT KIND | extract ACCOUNT KIND DIR
@@ -10,7 +9,6 @@ Exit code: 0 when everything is proven and there, 1 when not, 2 for what can't b
 """
 
 import hmac
-import json
 import re
 import struct
 import sys
@@ -20,100 +18,109 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial, reduce
 from hashlib import sha256
+from itertools import chain, groupby
 from pathlib import Path
 
 import zstandard
-from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric import ed25519, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from msgspec import DecodeError, Raw, msgpack
+from msgspec import Raw, msgpack
 
+BROKEN = Exception  # damaged bytes lead to any; whatever does not prove itself is not there
 PRESENT, DELETED, HELD = range(3)  # states; the operations put and delete have the same numbers
-ROSTER, BODIES = 1, 2
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-BROKEN = (OSError, DecodeError, InvalidTag, InvalidSignature, zstandard.ZstdError, ValueError)
-BROKEN += (LookupError, TypeError, struct.error)  # what damaged bytes lead to
-mac = partial(hmac.digest, digest="sha256")
+decode, mac = msgpack.decode, partial(hmac.digest, digest="sha256")
 decompress = partial(zstandard.ZstdDecompressor().decompress, max_output_size=512 << 20)
-Row = namedtuple("Row", "owner first last segment offset entries bodies changes")
-Source = namedtuple("Source", "parts epoch writer rows")
+STATES = "present", "deleted", "held   "
+escape = partial(re.sub, r"[/\\%\x00-\x1f]|^\.", lambda found: f"%{ord(found[0]):02X}")
+Part = namedtuple("Part", "first last label entries bodies")
 Item = namedtuple("Item", "collection href seq state uid component type size digest modified body")
 
 
-def read_kit(text: str) -> tuple[bytes, Ed25519PublicKey, hpke.MLKEM768X25519PrivateKey]:
-    lines = re.findall(r"^\s*(vault|key)\s*:\s*(.+?)\s*$", text, re.M | re.I)
-    said = {name.lower(): re.sub(r"[\s-]", "", value).upper() for name, value in lines}
-    raw = b32decode(said.get("key", "") + "=" * (-len(said.get("key", "")) % 8))
-    vault, seed, check = bytes.fromhex(said.get("vault", "")), raw[:32], raw[32:]
-    if check != sha256(b"stillhere kit check" + vault + seed).digest()[:5]:
+def unseal(key: bytes, sealed: bytes, label: bytes) -> bytes:
+    return AESGCM(key).decrypt(sealed[:12], sealed[12:], label)
+
+
+def read_kit(text: str) -> tuple[bytes, bytes, hpke.MLKEM768X25519PrivateKey]:
+    said = dict(re.findall(r"^\s*(vault|key)\s*:\s*(.+?)\s*$", text.lower(), re.M))
+    vault, key = bytes.fromhex(said.get("vault", "")), re.sub(r"[\s-]", "", said.get("key", ""))
+    raw = b32decode(key + "=" * (-len(key) % 8), casefold=True)
+    if raw[32:] != sha256(b"stillhere kit check" + vault + raw[:32]).digest()[:5]:
         raise ValueError("this is no recovery kit, or there is a mistake in it")
-    key = mac(b"stillhere kit 1", seed)
-    root, x25519, half = (mac(key, info + b"\x01") for info in (b"root", b"x25519", b"mlkem"))
-    mlkem = MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02"))
-    private = hpke.MLKEM768X25519PrivateKey(mlkem, X25519PrivateKey.from_private_bytes(x25519))
-    return vault, Ed25519PrivateKey.from_private_bytes(root).public_key(), private
+    key = mac(b"stillhere kit 1", raw[:32])
+    root, dh, half = (mac(key, info + b"\x01") for info in (b"root", b"x25519", b"mlkem"))
+    pair = mlkem.MLKEM768PrivateKey.from_seed_bytes(half + mac(key, half + b"mlkem\x02"))
+    dh = x25519.X25519PrivateKey.from_private_bytes(dh)
+    return vault, root, hpke.MLKEM768X25519PrivateKey(pair, dh)
 
 
-def read_rows(packed: bytes, digests: bytes) -> list[Item]:
-    names = msgpack.decode(decompress(packed))
-    suffix, hrefs, seqs, states, uids = names[1:6]
-    books, *about = ([v for v, n in names[c] for _ in range(n)] for c in (0, 6, 7))
+def read_rows(names: bytes, digests: bytes) -> list[Item]:
+    books, suffix, hrefs, seqs, states, uids, *about, sizes, times = decode(names)[:10]
+    books, *about = ([v for v, n in runs for _ in range(n)] for runs in (books, *about))
     hrefs = [href or uid + (suffix or "") for href, uid in zip(hrefs, uids, strict=True)]
-    proofs = [digests[at : at + 32] for at in range(0, len(digests), 32)]
-    columns = books, hrefs, seqs, states, uids, *about, names[8], proofs, names[9]
+    digests = [digest for (digest,) in struct.iter_unpack("32s", digests)]
+    columns = books, hrefs, seqs, states, uids, *about, sizes, digests, times
     return [Item(*row, None) for row in zip(*columns, strict=True)]
 
 
-def read_bodies(first: int, count: int, names: bytes, rest: bytes, piece: bytes) -> dict[int, Item]:
-    rows = read_rows(names, bytes(32 * count))
-    found, others = zip(*msgpack.decode(decompress(piece)), strict=True), iter(range(len(rest)))
+def digest_rows(rows: list[Item]) -> bytes:
+    books, hrefs, seqs, states, uids, *about, sizes, digests, times, _ = zip(*rows, strict=True)
+    runs = [[(v, len(list(run))) for v, run in groupby(column)] for column in (books, *about)]
+    pairs = list(zip(hrefs, uids, strict=True))
+    suffix = next((h[len(u) :] for h, u in pairs if u and h.startswith(u) and all(hrefs)), None)
+    hrefs = ["" if suffix is not None and href == uid + suffix else href for href, uid in pairs]
+    columns = runs[0], suffix, hrefs, seqs, bytes(states), uids, *runs[1:], sizes, times
+    return sha256(msgpack.encode(columns) + b"".join(digests)).digest()
+
+
+def read_bodies(plain: bytes) -> dict[int, Item]:
+    first, count, names, digests, piece = decode(plain)[:5]
+    others = struct.iter_unpack("32s", digests)
+    found = zip(*decode(decompress(piece))[:2], strict=True)
+    rows = read_rows(decompress(names), bytes(32 * count))
     for at, row in enumerate(rows):
-        if row.state == PRESENT:
-            marked, body = next(found)
-            body = body.replace(b"\0", row.uid.encode()) if marked else body
-            rows[at] = row._replace(digest=sha256(body).digest(), body=body)
-        else:
-            rows[at] = row._replace(digest=bytes(rest[next(others)] for _ in range(32)))
+        marked, body = next(found) if row.state == PRESENT else (0, None)
+        body = body.replace(b"\0", row.uid.encode()) if marked else body
+        digest = next(others)[0] if body is None else sha256(body).digest()
+        rows[at] = row._replace(digest=digest, body=body)
     return dict(enumerate(rows, first))
 
 
 class Vault:
-    """A vault and its kit: epochs, the newest root manifest, and the journal after its cut."""
+    """A vault and its kit: epochs, what its manifests name, and the journal after their cut."""
 
     def __init__(self, folder: Path, kit: str) -> None:
-        self.id, root, self.private = read_kit(kit)
-        self.folder, self.keys, self.journal_keys = folder, {0: root}, {}
-        self.ends, self.roots, self.sources, self.troubles, self.bits = {}, {}, [], [], None
-        lines = ("stillhere", "vault", "created", "cipher", "bucket_bits", "root", "kit")
-        for name in ("format.json", "format.json.twin"):
-            with suppress(*BROKEN):
-                said = json.loads((folder / name).read_bytes())
-                signed = "\n".join(str(said[line]) for line in lines).encode()
-                root.verify(bytes.fromhex(said["signature"]), signed)
-                self.bits = said["bucket_bits"] if said["stillhere"] == 1 else None
-        if self.bits is None:
+        self.folder, (self.id, root, self.private) = folder, read_kit(kit)
+        self.keys = {0: ed25519.Ed25519PrivateKey.from_private_bytes(root).public_key()}
+        self.epochs, self.levels, self.parts, self.troubles = {}, {}, defaultdict(list), []
+        formats = b"".join(path.read_bytes() for path in folder.glob("format.json*"))
+        said = set(re.findall(rb'"(?:stillhere|vault)"\s*:\s*"?(\w+)', formats))
+        if said and not said >= {b"1", self.id.hex().encode()}:
             raise ValueError(f"{folder} is not a vault of format 1 that belongs to this kit")
-        self._read_epochs()
-        for name in {f"erasures/{p.name[:2]}/{p.name[:32]}" for p in folder.glob("erasures/??/*")}:
-            with suppress(*BROKEN):
-                self.erased.append(msgpack.decode(self.signed(name, by=max(self.journal_keys))))
-        self.cut, self.buckets = self._read_root()
-        for epoch in range(min(self.cut, default=1), max(self.journal_keys) + 1):
-            folders = map(int, self.names(f"journal/{epoch:06d}"))
-            for writer in sorted({*folders, *self.ends.get(epoch, {})}):
-                self._read_writer(epoch, writer)
-
-    def names(self, folder: str) -> list[str]:
-        return sorted(path.name for path in (self.folder / folder).glob("[!.]*"))
+        begun = {int(path.parent.name) for path in folder.glob("epochs/[!.]*/epoch*")}
+        for number in range(1, max(begun, default=1) + 1):
+            self.epochs[number] = epoch = decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
+            self.keys[number] = ed25519.Ed25519PublicKey.from_public_bytes(epoch["signing"])
+        self.erased = {one["account"]: one["at"] for one in epoch.get("erased", [])}
+        for name in {path.stem for path in folder.glob("erasures/??/[!.]*")}:
+            with suppress(BROKEN):
+                one = decode(self.signed(f"erasures/{name[:2]}/{name}", by=number))
+                self.erased[one["account"]] = one["at"]
+        self.cut, buckets = self._read_root()
+        for kind, numbers in buckets.items():
+            self._read_manifests(kind, numbers)
+        for epoch in range(min(self.cut, default=1), max(self.epochs) + 1):
+            ends = self.epochs.get(epoch + 1, {}).get("ends", {})
+            folders = {int(path.name) for path in folder.glob(f"journal/{epoch:06d}/[0-9]*")}
+            for writer in sorted({*folders, *ends}):
+                self._read_writer(epoch, writer, ends.get(writer))
 
     def signed(self, name: str, *, digest: bytes = b"", by: int | None = None) -> bytes:
-        for copy in (name, f"{name}.twin"):
-            with suppress(*BROKEN):
-                data = (self.folder / copy).read_bytes()
-                epoch, body, signature = msgpack.decode(data[8:])
+        for path in sorted(self.folder.glob(f"{name}*")):
+            with suppress(BROKEN):
+                data = path.read_bytes()
+                epoch, body, signature = decode(data[8:])[:3]
                 statement = b"stillhere signed\0" + self.id + name.encode() + b"\0"
                 self.keys[epoch].verify(signature, statement + body)
                 if by in (None, epoch) and digest in (b"", sha256(data).digest()):
@@ -121,69 +128,68 @@ class Vault:
         raise ValueError(f"{name} is missing or broken, and so is its twin if it has one")
 
     def data_key(self, account: bytes) -> bytes:
-        name = f"keys/{account.hex()[:2]}/{account.hex()}"
-        for copy in (name, f"{name}.twin"):
-            with suppress(*BROKEN):
-                data = (self.folder / copy).read_bytes()
-                wrap, about = data[:8], b"stillhere data key " + self.id + account + data[:8]
-                sealed, info = self.signed(f"wraps/{wrap.hex()}"), b"stillhere wrapping key " + wrap
-                wrapping = AESGCM(SUITE.decrypt(sealed, self.private, info))
-                return wrapping.decrypt(data[8:20], data[20:68], about)
-        raise ValueError(f"{name} and its twin can't be opened")
-
-    def _read_epochs(self) -> None:
-        newest = max((int(name) for name in self.names("epochs")), default=1)
-        for number in range(1, newest + 1):
-            with suppress(*BROKEN if number == newest > 1 else ()):  # it may have been cut short
-                epoch = msgpack.decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
-                key = SUITE.decrypt(epoch["journal_key"], self.private, b"stillhere journal key")
-                self.keys[number] = Ed25519PublicKey.from_public_bytes(epoch["signing"])
-                self.journal_keys[number], self.ends[number - 1] = key, epoch["ends"]
-                self.roots[number], self.erased = epoch["roots"], epoch.get("erased", [])
+        for path in sorted(self.folder.glob(f"keys/??/{account.hex()}*")):
+            with suppress(BROKEN):
+                data = path.read_bytes()
+                wrap, info = data[:8], b"stillhere wrapping key " + data[:8]
+                key = SUITE.decrypt(self.signed(f"wraps/{wrap.hex()}"), self.private, info)
+                return unseal(key, data[8:68], b"stillhere data key " + self.id + account + wrap)
+        raise ValueError("neither copy of its key can be opened")
 
     def _read_root(self) -> tuple[dict, dict]:
-        for name in sorted({n[:8] for n in self.names("manifest/root")}, reverse=True):
+        for name in sorted(
+            {p.stem for p in self.folder.glob("manifest/root/[0-9]*")}, reverse=True
+        ):
             try:
-                root = msgpack.decode(self.signed(f"manifest/root/{name}"))
-                self.signed(f"manifest/root/{name}", by=root[1])
-                if all(int(name) <= last for epoch, last in self.roots.items() if epoch > root[1]):
-                    return root[3:5]
+                signer = decode(self.signed(f"manifest/root/{name}"))[1]
+                root = decode(self.signed(f"manifest/root/{name}", by=signer))
+                if all(int(name) <= e["roots"] for n, e in self.epochs.items() if n > signer):
+                    return root[3], root[4]
             except BROKEN as error:
                 self.troubles.append(f"{error}; an older one is used")
         return {}, {}
 
-    def _read_writer(self, epoch: int, writer: int) -> None:
-        folder = f"journal/{epoch:06d}/{writer:06d}"
-        found = [re.fullmatch(r"(\d+)(?:-(\d+)\.roll|\.seg)", n) for n in self.names(folder)]
-        spans = [(int(m[1]), -int(m[2] or m[1]), f"{folder}/{m[0]}") for m in found if m]
-        reached, lost = self.cut.get(epoch, {}).get(writer, 0), []
-        for first, minus_last, name in sorted(spans):
-            if -minus_last <= reached:
-                continue
-            lost += [(reached + 1, first - 1)] if first > reached + 1 else []
-            reached = first - 1
-            with suppress(*BROKEN):
-                if msgpack.decode(self.signed(name, by=0))["seal"]:
-                    break
-            reached = -minus_last
+    def _read_manifests(self, kind: str, buckets: dict) -> None:
+        for bucket, (number, digest) in buckets.items():
             try:
-                self.sources.append(self._read_source(name, epoch, writer, first, reached))
-            except BROKEN:
-                lost.append((first, reached))
-        if reached < (end := self.ends.get(epoch, {}).get(writer, 0)):
-            lost.append((reached + 1, end))
-        self.troubles += [f"segments {a} to {b} of {folder} are lost" for a, b in lost]
+                name = f"manifest/{kind}/{bucket:04x}/{number:08d}"
+                manifest = decode(decompress(self.signed(name, digest=digest)))
+                for account, base, delta, _, _, problems, *_ in manifest[4]:
+                    self.levels[account, kind] = manifest[3], base, delta, problems
+            except BROKEN as error:
+                self.troubles.append(str(error))
 
-    def _read_source(self, name: str, epoch: int, writer: int, first: int, last: int) -> Source:
-        data = (self.folder / name).read_bytes()
+    def _read_writer(self, epoch: int, writer: int, end: int | None) -> None:
+        folder, whole = f"journal/{epoch:06d}/{writer:06d}", set()
+        cut = reached = self.cut.get(epoch, {}).get(writer, 0)
+        for path in sorted(self.folder.glob(f"{folder}/[0-9]*")):  # a roll-up before its segments
+            first, last = int(path.stem[:12]), int(path.stem[-12:])
+            if last > reached and (end is None or first <= end):
+                with suppress(BROKEN):
+                    self.signed(f"{folder}/{path.name}", by=0)
+                    end = first - 1
+                    break  # the seal
+                reached = last
+                with suppress(BROKEN):
+                    self._read_segments(path, [epoch, writer, first, last])
+                    whole |= {*range(first, last + 1)}
+        lost = {*range(cut + 1, max(reached, end or 0) + 1)} - whole
+        self.troubles += [f"segments {sorted(lost)} of {folder} are lost"] if lost else []
+
+    def _read_segments(self, path: Path, numbers: list[int]) -> None:
+        data, sealed = path.read_bytes(), self.epochs[numbers[0]]["journal_key"]
+        key = SUITE.decrypt(sealed, self.private, b"stillhere journal key")
         front, back = int.from_bytes(data[8:12], "big"), int.from_bytes(data[-12:-8], "big")
-        for at, size in ((12, front), (max(len(data) - 44 - back, 0), back)):
-            header, check = data[at : at + size], data[at + size : at + size + 32]
-            proven = mac(self.journal_keys[epoch], b"STHJRNL1" + header) == check
-            if proven and (fields := msgpack.decode(header))[:4] == [epoch, writer, first, last]:
-                rows = [Row(*row) for row in struct.iter_unpack(">28sQQIIIII", fields[6])]
-                return Source(data[44 + len(header) :], epoch, writer, rows)
-        raise ValueError(f"{name} is broken")
+        ends = (12, front), (len(data) - 44 - back, back)
+        headers = ((data[at : at + size], data[at + size :][:32]) for at, size in ends)
+        proven = (said for said, check in headers if mac(key, b"STHJRNL1" + said) == check)
+        header = next(said for said in proven if decode(said)[:4] == numbers)
+        for row in struct.iter_unpack(">28sQQIIIII", decode(header)[6]):
+            owner, start, end, segment, offset, entries, bodies, _ = row
+            label = struct.pack(">III28sQQ", *numbers[:2], segment, owner, start, end)
+            at = 44 + len(header) + offset
+            pieces = data[at : at + entries], data[at + entries : at + entries + bodies]
+            self.parts[owner].append(Part(start, end, b"STHJRNL1" + label, *pieces))
 
 
 class Shelf:
@@ -191,134 +197,104 @@ class Shelf:
 
     def __init__(self, vault: Vault, account: bytes, kind: str) -> None:
         self.vault, self.owner = vault, account + kind.encode().ljust(12, b"\0")
-        self.items, self.last, self.chain, self.problems = {}, 0, bytes(32), []
-        self.account, self.kind, self.key = account, kind, b""
-        for read in (self._read_levels, self._follow_chain):
-            try:
-                read()
-            except BROKEN as error:
-                self.problems.append(str(error) or "a sealed piece does not open")
+        self.kind, self.items, self.last, self.chain = kind, {}, 0, bytes(32)
+        packs, *levels, self.problems = vault.levels.get((account, kind), ([], []))
+        try:
+            self.key = vault.data_key(account)
+            rows = (self._read_level(packs, *level[:6]) for level in levels if level)
+            for item in chain(chain.from_iterable(rows), self._follow_chain()):
+                proven = item.body is not None and sha256(item.body).digest() == item.digest
+                held = {} if item.state != PRESENT or proven else {"state": HELD, "body": None}
+                self.items[item.collection, item.href] = item._replace(**held)
+        except BROKEN as error:
+            self.problems.append(str(error) or "a sealed piece does not open")
 
-    def _read_levels(self) -> None:
-        self.key = self.vault.data_key(self.account)
-        bucket = int.from_bytes(self.account[:4], "big") >> (32 - self.vault.bits)
-        number, digest = self.vault.buckets.get(self.kind, {}).get(bucket, (0, b""))
-        if number:  # else everything is in the journal
-            name = f"manifest/{self.kind}/{bucket:04x}/{number:08d}"
-            manifest = msgpack.decode(decompress(self.vault.signed(name, digest=digest)))
-            for account, base, delta, _, _, problems in manifest[4]:
-                if account == self.account:
-                    self.problems += problems
-                    for level in (base, delta) if delta else (base,):
-                        self._lay_level(level, manifest[3])
-
-    def _lay(self, item: Item) -> None:
-        proven = item.body is not None and sha256(item.body).digest() == item.digest
-        if item.state == PRESENT and not proven:
-            item = item._replace(state=HELD, body=None)
-        self.items[item.collection, item.href] = item
-
-    def _lay_level(self, level: list, packs: list) -> None:
-        self.last, self.chain, count, digest, place, spans = level
-        beside = {}
+    def _read_level(self, packs, last, chain, count, digest, roster, spans):
+        self.last, self.chain, beside = last, chain, {}
         for span in spans:
-            with suppress(*BROKEN):
-                beside |= read_bodies(*msgpack.decode(self._open_chunk(packs, span, BODIES)))
-        items = [beside[number] for number in range(count)] if len(beside) == count else []
-        with suppress(*BROKEN):
-            plain = self._open_chunk(packs, place, ROSTER)
-            names, digests = msgpack.decode(plain)
+            with suppress(BROKEN):
+                beside |= read_bodies(self._open_chunk(packs, span, 2))
+        rows = [beside[n] for n in range(count) if n in beside]
+        with suppress(BROKEN):
+            names, digests = decode(self._open_chunk(packs, roster, 1))[:2]
             if sha256(decompress(names) + digests).digest() == digest:
-                rows = enumerate(read_rows(names, digests))
-                items = [row._replace(body=beside.get(n, row).body) for n, row in rows]
-        if len(items) != count:
-            raise ValueError(f"the roster up to position {self.last} and its other half are lost")
-        for item in items:
-            self._lay(item)
+                rows = read_rows(decompress(names), digests)
+        if len(rows) != count or (rows and digest_rows(rows) != digest):
+            self.problems.append(f"the roster up to position {last} is lost, both halves of it")
+            rows = []
+        for n, row in enumerate(rows):
+            yield row._replace(body=beside.get(n, row).body)
 
     def _open_chunk(self, packs: list, span: list, role: int) -> bytes:
         with open(self.vault.folder / packs[span[0]][0], "rb") as pack:
             pack.seek(span[1])
-            head, nonce, data = pack.read(66), pack.read(12), pack.read(span[2] - 78)
-        if head[:4] != b"CHNK" or head[5] != role or head[10:38] != self.owner:
-            raise ValueError("a chunk is broken, or another one than its manifest says")
-        return AESGCM(self.key).decrypt(nonce, data, b"STHPACK1" + head[4:58])
+            head, sealed = pack.read(66), pack.read(span[2] - 66)
+        label = b"STHPACK1" + bytes([1, role]) + head[6:10] + self.owner + head[38:58]
+        return unseal(self.key, sealed, label)
 
-    def _open_part(self, source: Source, row: Row, which: bytes) -> bytes:
-        about = b"STHJRNL1" + struct.pack(">III", source.epoch, source.writer, row.segment)
-        about += self.owner + struct.pack(">QQ", row.first, row.last) + which
-        sealed = source.parts[row.offset : row.offset + row.entries + row.bodies]
-        sealed = sealed[row.entries :] if which == b"B" else sealed[: row.entries]
-        return decompress(AESGCM(self.key).decrypt(sealed[:12], sealed[12:], about))
-
-    def _follow_chain(self) -> None:
+    def _follow_chain(self):
         waiting = defaultdict(list)
-        for source in self.vault.sources:
-            for row in source.rows:
-                if row.owner == self.owner and row.last > self.last:
-                    try:
-                        plain = self._open_part(source, row, b"E")
-                        before, entries = msgpack.decode(plain, type=tuple[bytes, list[Raw]])
-                        waiting[before].append((source, row, entries))
-                    except BROKEN:
-                        self.problems.append(f"changes {row.first} to {row.last} do not open")
-        key = mac(self.key, b"chain " + self.kind.encode() + b"\x01")
+        for part in (part for part in self.vault.parts[self.owner] if part.last > self.last):
+            try:
+                plain = decompress(unseal(self.key, part.entries, part.label + b"E"))
+                before, entries = decode(plain, type=list[Raw])[:2]
+                waiting[decode(before)].append((part, decode(entries, type=list[Raw])))
+            except BROKEN:
+                self.problems.append(f"changes {part.first} to {part.last} do not open")
+        key, followed = mac(self.key, b"chain " + self.kind.encode() + b"\x01"), []
         while rivals := waiting.pop(self.chain, None):
-            after = [reduce(lambda c, e: mac(key, c + bytes(e)), r[2], self.chain) for r in rivals]
+            after = [reduce(lambda c, e: mac(key, c + bytes(e)), r[1], self.chain) for r in rivals]
             best = next((n for n, chain in enumerate(after) if chain in waiting), 0)
-            self._apply(after[best], *rivals[best])
-        beyond = [part for parts in waiting.values() for part in parts if part[1].first > self.last]
+            self.chain, self.last = after[best], rivals[best][0].last
+            followed.append(rivals[best])
+        beyond = [each for parts in waiting.values() for each in parts if each[0].first > self.last]
         self.problems += [f"changes after position {self.last} are missing"] * bool(beyond)
-        for part in sorted(beyond, key=lambda part: part[1].first):
-            self._apply(self.chain, *part)
-
-    def _apply(self, chain: bytes, source: Source, row: Row, entries: list[Raw]) -> None:
-        self.chain, self.last, bodies = chain, row.last, [None] * len(entries)
-        with suppress(*BROKEN):
-            bodies = msgpack.decode(self._open_part(source, row, b"B"))
-        for entry, body in zip(map(msgpack.decode, entries), bodies, strict=True):
-            seq, time, _, op, collection, href, *about = entry
-            if op in (PRESENT, DELETED):
-                self._lay(Item(collection, href, seq, op, *about, time, body))
-
-
-def extract(item: Item, folder: Path) -> None:
-    names = (item.collection or "collections", item.href)
-    safe = (re.sub(r"[/\\%\x00-\x1f]|^\.", lambda c: f"%{ord(c[0]):02X}", name) for name in names)
-    path = folder.joinpath(*safe)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(item.body)
+        for part, entries in followed + sorted(beyond, key=lambda each: each[0].first):
+            bodies = [None] * len(entries)
+            with suppress(BROKEN):
+                bodies = decode(decompress(unseal(self.key, part.bodies, part.label + b"B")))
+            for entry, body in zip(map(decode, entries), bodies, strict=True):
+                seq, modified, _, op, collection, href, *about = entry[:11]
+                if op in (PRESENT, DELETED):
+                    yield Item(collection, href, seq, op, *about, modified, body)
 
 
 def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
-    vault, seen = Vault(Path(place), Path(kit).read_text("utf-8")), []
-    erased = {one["account"].hex(): one["at"] for one in vault.erased}
-    for one, at in sorted(erased.items()) if command == "list" else ():
-        print(one, "erased", datetime.fromtimestamp(at // 1000, UTC).isoformat(), sep="  ")
-    keys = {path.name[:32] for path in vault.folder.glob("keys/??/[!.]*")}
-    for account in map(bytes.fromhex, sorted(keys - erased.keys())):
+    vault, whole = Vault(Path(place), Path(kit).read_text("utf-8")), []
+    for account, at in sorted(vault.erased.items()) if command == "list" else ():
+        print(account.hex(), "erased", datetime.fromtimestamp(at // 1000, UTC), sep="  ")
+    accounts = {bytes.fromhex(path.stem) for path in vault.folder.glob("keys/??/[!.]*")}
+    accounts |= {owner[:16] for owner in vault.parts} | {account for account, _ in vault.levels}
+    for account in sorted(accounts - vault.erased.keys()):
         shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
+        made = any(shelf.last for shelf in shelves) or bool(vault.troubles)
         profile = shelves[0].items.get(("credentials", "profile"))
-        name = msgpack.decode(profile.body)["name"] if profile and profile.body else "?"
+        name = decode(profile.body)["name"] if profile and profile.body else "?"
         wanted = kind if who in (name, account.hex()) else ""
         for shelf in (s for s in shelves if command == "list" or s.kind == wanted):
             states = [item.state for item in shelf.items.values()]
+            gone = made and not shelf.last and not shelf.problems
+            shelf.problems += ["nothing of it is there"] * gone
             counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
             print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
-            seen.append(not shelf.problems and HELD not in states)
+            whole.append(not shelf.problems and HELD not in states)
             for item in shelf.items.values() if command != "list" else ():
-                when = datetime.fromtimestamp(item.modified // 1000, UTC).isoformat()
-                state = ("present", "deleted", "held   ")[item.state]
-                print(" ", state, when, f"{item.size:9} {item.collection}/{item.href}", item.uid)
+                names = escape(item.collection or "collections"), escape(item.href)
+                when = datetime.fromtimestamp(item.modified // 1000, UTC)
+                print(" ", STATES[item.state], when, item.size, "/".join(names), item.uid)
                 if to and item.body is not None:
-                    extract(item, Path(to))
+                    path = Path(to, *names)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("xb") as file:
+                        file.write(item.body)
     sys.stderr.writelines(f"{trouble}\n" for trouble in vault.troubles)
-    return 2 if not seen and who else 0 if all(seen) and not vault.troubles else 1
+    if command != "list" and not whole:
+        raise ValueError(f"there is no account {who} that has a shelf {kind}")
+    return 0 if all(whole) and not vault.troubles else 1
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
     except BROKEN as error:
-        sys.exit(print(f"error: {error}", file=sys.stderr) or 2)
+        sys.exit(print(f"error: {error}\n\n{__doc__}", file=sys.stderr) or 2)

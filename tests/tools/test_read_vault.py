@@ -22,6 +22,7 @@ from stillhere.replication.start import Working, open_core
 from stillhere.store import NewAccount, Record
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.kit import Kit
+from stillhere.vault.rosters import Roster, build_roster
 from stillhere.vault.signing import Signer
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "read_vault.py"
@@ -224,14 +225,81 @@ def test_extracts_bodies_byte_for_byte(service: Service, tmp_path: Path) -> None
 
 
 def test_says_when_there_is_no_such_shelf(service: Service) -> None:
-    assert run(service.vault, service.kit, "show", "nobody", "contacts").returncode == 2
+    for asked in (("show", "nobody", "contacts"), ("show", "Zoë"), ("view",), ()):
+        refused = run(service.vault, service.kit, *asked)
+        assert refused.returncode == 2
+        assert "read_vault.py VAULT KIT list" in refused.stderr
 
 
-def test_a_broken_format_has_a_twin(tool: ModuleType, service: Service, copy: Path) -> None:
-    (copy / "format.json").write_text((copy / "format.json").read_text().replace(": 6", ": 4"))
-    assert_all_there(read(tool, copy, service), service)
-    (copy / "format.json.twin").unlink()
-    assert run(copy, service.kit, "list").returncode == 2
+def test_the_format_refuses_only_what_it_must(
+    tool: ModuleType, service: Service, copy: Path
+) -> None:
+    for format_copy in (copy / "format.json", copy / "format.json.twin"):
+        format_copy.write_text("{")  # whatever else is there proves itself
+        assert_all_there(read(tool, copy, service), service)
+    format_copy.write_text('{"stillhere": 2, "vault": "' + "0" * 32 + '"}')
+    refused = run(copy, service.kit, "list")
+    assert refused.returncode == 2
+    assert "is not a vault of format 1" in refused.stderr
+
+
+def test_a_lost_manifest_leaves_its_shelves_unproven(
+    tool: ModuleType, service: Service, copy: Path
+) -> None:
+    for path in (*copy.glob("manifest/contacts/*/*"), *copy.glob("journal/*/*/*.roll")):
+        path.write_bytes(b"broken")  # a roll-up that begins before the cut would do as well
+    listed = run(copy, service.kit, "list")
+    assert listed.returncode == 1
+    assert "manifest/contacts/" in listed.stderr
+    lines = [line.split("  ") for line in listed.stdout.splitlines()]
+    assert {line[0] for line in lines if line[1] == "contacts" and len(line) > 4} == {
+        account.hex() for account in service.accounts.values()
+    }
+    assert all(len(line) == 4 for line in lines if line[1] == "account")
+
+
+def test_an_account_whose_key_is_lost_is_named(service: Service, copy: Path) -> None:
+    anna = service.accounts["anna"].hex()
+    for path in copy.glob(f"keys/??/{anna}*"):
+        path.unlink()
+    listed = run(copy, service.kit, "list")
+    assert listed.returncode == 1
+    lost = [line for line in listed.stdout.splitlines() if line.startswith(anna)]
+    assert len(lost) == 2
+    assert all("neither copy of its key can be opened" in line for line in lost)
+
+
+def test_an_epoch_that_is_broken_is_not_passed_over(service: Service, copy: Path) -> None:
+    for path in copy.glob("epochs/000002/epoch*"):
+        path.write_bytes(b"broken")
+    refused = run(copy, service.kit, "list")
+    assert refused.returncode == 2
+    assert "epochs/000002/epoch" in refused.stderr
+    for path in copy.glob("epochs/000002/epoch*"):
+        path.unlink()  # a recovery that was cut short, as far as anybody can tell
+    assert run(copy, service.kit, "list").returncode == 0
+
+
+def test_a_roster_of_other_rows_is_not_taken(tool: ModuleType) -> None:
+    def item(name: str, uid: str) -> tuple:
+        return tool.Item("contacts", name, 7, 0, uid, "VCARD", "text/vcard", 3, bytes(32), 9, None)
+
+    roster = Roster(
+        ["contacts"] * 3,
+        ["a.vcf", "b.vcf", "c"],
+        [7] * 3,
+        bytes(3),
+        ["a", "b", "u"],
+        ["VCARD"] * 3,
+        ["text/vcard"] * 3,
+        [3] * 3,
+        bytes(96),
+        [9] * 3,
+    )
+    rows = [item("a.vcf", "a"), item("b.vcf", "b"), item("c", "u")]
+    assert tool.digest_rows(rows) == build_roster(roster)[1]
+    for other in ([rows[1], rows[0], rows[2]], rows[:2], [*rows[:2], item("c", "c")]):
+        assert tool.digest_rows(other) != build_roster(roster)[1]
 
 
 def test_a_lost_writer_s_slot_hides_nothing(tool: ModuleType, service: Service, copy: Path) -> None:
