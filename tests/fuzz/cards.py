@@ -10,11 +10,39 @@ from lxml import etree
 from tests.fuzz import Check
 
 from stillhere.kinds import contacts
+from stillhere.kinds.collation import COLLATIONS
 from stillhere.kinds.contacts import BadCard
+from stillhere.kinds.search import (
+    Filter,
+    How,
+    Lines,
+    ParamFilter,
+    PropFilter,
+    TextMatch,
+    _judge,
+    judge_bytes,
+)
 from stillhere.kinds.vcard import BOM
 from stillhere.protocols.dav.grammar.xml import escape, escape_bytes, parse
 
 UID = "a-uid-that-no-card-has"
+TESTS = [
+    *(TextMatch("Zo", how, collation) for how in How for collation in COLLATIONS),
+    TextMatch("ë", negate=True),
+    TextMatch("a,b\nc"),
+    ParamFilter("TYPE", match=TextMatch("work")),
+    ParamFilter("CHARSET", defined=False),
+]
+FILTERS = [
+    Filter(properties=(PropFilter(name, group, tests=(test,)),))
+    for test in TESTS
+    for name, group in (("FN", ""), ("N", ""), ("FN", "ITEM1"))
+]
+FILTERS += [
+    Filter(properties=(PropFilter(name, defined=defined),))
+    for name in ("FN", "NOTE", "KIND", "BEGIN")
+    for defined in (True, False)
+]
 
 
 @contextmanager
@@ -44,10 +72,18 @@ def _check_card(data: bytes) -> None:
     again = contacts._parse_any(data)
     assert (again.uid, again.name, again.version) == (card.uid, card.name, card.version)
     _check_xml(data, card)
+    _check_searches(data)
     if not card.uid:
         named = contacts.give_uid(data, UID)
         assert contacts.parse(named).uid == UID
         assert named.replace(f"UID:{UID}".encode(), b"", 1) != named
+
+
+def _check_searches(data: bytes) -> None:
+    """What a search reads from a card's bytes is what it would read from its lines."""
+    for wanted in FILTERS:
+        quick = judge_bytes(wanted, data)
+        assert quick in (None, _judge(wanted, Lines(data))), wanted
 
 
 def _check_xml(data: bytes, card: contacts.Card) -> None:
