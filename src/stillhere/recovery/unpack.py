@@ -22,7 +22,7 @@ from stillhere.errors import Unavailable
 from stillhere.recovery.install import Installed, install_image
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
-from stillhere.recovery.rows import Plain, make_rows
+from stillhere.recovery.rows import Plain, Rows, make_rows
 from stillhere.recovery.workers import Bucket, Workers
 from stillhere.store.side import take_in
 from stillhere.store.store import Store
@@ -67,8 +67,52 @@ class Bulk:
 
 def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     """Bring every shelf of one kind into rows. Raises Unavailable."""
-    if bulk.workers.many:
-        _take_in_plain(bulk, stage)
+    touched = bulk.anchor.touched(stage.kind)
+    made = _make_plain(bulk, stage.kind, touched)
+    accounts = list(accounts)
+    if made is not None:
+        _load(bulk, stage, [account for account in accounts if account in touched])
+        _take_in_plain(bulk, stage, made)
+    _load(bulk, stage, accounts)
+
+
+def _make_plain(bulk: Bulk, kind: str, touched: set[bytes]) -> Iterator[Rows] | None:
+    """Have processes make rows of the shelves that nothing is the matter with."""
+    if not bulk.workers.many or bulk.anchor.tail.gaps:  # any shelf may have lost something
+        return None
+    core, bits = bulk.store.core, bulk.anchor.vault.bucket_bits
+    others = core.shelves_of(kind) | touched
+    others |= {account for account, where in bulk.untrusted if where == kind}
+    by_bucket = defaultdict(set)
+    for account in others:
+        by_bucket[bucket_of(account, bits)].add(account)
+    plain = [
+        Plain(
+            replace(bucket, keys=bulk.keys.of_bucket(bucket.bucket)),
+            core.home,
+            frozenset(by_bucket[bucket.bucket]),
+        )
+        for bucket in bulk.buckets
+        if bucket.kind == kind
+    ]
+    return bulk.workers.run(make_rows, plain)
+
+
+def _take_in_plain(bulk: Bulk, stage: Stage, made: Iterable[Rows]) -> None:
+    """Copy the rows that processes made."""
+    store = bulk.store
+    for rows in made:
+        for first, records in rows.batches:
+            store.gate.give_way()
+            take = partial(take_in, first=first, last=first + len(records) - 1)
+            taken = store.install(take, side=rows.side).result()
+            stage.shelves += len(taken)
+            stage.records += sum(records[number - first] for number in taken)
+        rows.side.unlink(missing_ok=True)
+
+
+def _load(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
+    """Bring shelves into rows one by one, those that are not."""
     in_rows = bulk.store.core.shelves_of(stage.kind)
     waiting: deque[tuple[Batch, Future[list[Installed]]]] = deque()
     for batch in _batches(bulk.anchor, stage.kind, (a for a in accounts if a not in in_rows)):
@@ -78,35 +122,6 @@ def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
             stage.count(_patiently(bulk, stage.kind, *waiting.popleft()))
     for batch, future in waiting:
         stage.count(_patiently(bulk, stage.kind, batch, future))
-
-
-def _take_in_plain(bulk: Bulk, stage: Stage) -> None:
-    """Copy the rows that processes make of the shelves that nothing is the matter with."""
-    anchor, store = bulk.anchor, bulk.store
-    if anchor.tail.gaps:  # any shelf may have lost something
-        return
-    others = store.core.shelves_of(stage.kind) | anchor.touched(stage.kind)
-    others |= {account for account, kind in bulk.untrusted if kind == stage.kind}
-    by_bucket = defaultdict(set)
-    for account in others:
-        by_bucket[bucket_of(account, anchor.vault.bucket_bits)].add(account)
-    plain = (
-        Plain(
-            replace(bucket, keys=bulk.keys.of_bucket(bucket.bucket)),
-            store.core.home,
-            frozenset(by_bucket[bucket.bucket]),
-        )
-        for bucket in bulk.buckets
-        if bucket.kind == stage.kind
-    )
-    for rows in bulk.workers.run(make_rows, plain):
-        for first, records in rows.batches:
-            store.gate.give_way()
-            take = partial(take_in, first=first, last=first + len(records) - 1)
-            taken = store.install(take, side=rows.side).result()
-            stage.shelves += len(taken)
-            stage.records += sum(records[number - first] for number in taken)
-        rows.side.unlink(missing_ok=True)
 
 
 def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Installed]]:

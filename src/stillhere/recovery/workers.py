@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,17 +104,25 @@ class Workers:
         return self._pool is not None
 
     def run(self, work: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
-        """The results in the order of the tasks, a few of them made ahead."""
+        """The results in the order of the tasks; the first are begun at once, and never more
+        than a few wait to be taken."""
         if self._pool is None:
-            yield from map(work, tasks)
-            return
+            return map(work, tasks)
         waiting: deque[Future[Any]] = deque()
-        for task in tasks:
+        rest = iter(tasks)
+        for task in islice(rest, self._window):
             waiting.append(self._pool.submit(work, task))
-            if len(waiting) >= self._window:
-                yield waiting.popleft().result()
+        return self._go_on(work, rest, waiting)
+
+    def _go_on(
+        self, work: Callable[[_Task], Any], rest: Iterator[_Task], waiting: deque[Future[Any]]
+    ) -> Iterator[Any]:
+        assert self._pool is not None
         while waiting:
-            yield waiting.popleft().result()
+            result = waiting.popleft().result()
+            for task in islice(rest, 1):
+                waiting.append(self._pool.submit(work, task))
+            yield result
 
 
 def _begin(parent: int) -> None:
