@@ -7,8 +7,9 @@
     release  its names, and both copies of its wrapped key, from the vault
     rebuild  the core's file and log, where pieces of old pages remain
 
-Killed between any two of these, it goes on at the next start of any process of this core, and
-beside a running server within its next look. What a compaction then drops is noise.
+Killed between any two of these, it goes on at the next start of any process of this core, and,
+once the rows are gone, beside a running server within its next look. What a compaction then
+drops is noise.
 """
 
 from __future__ import annotations
