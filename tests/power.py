@@ -122,9 +122,13 @@ def _plays(folder: Path, seed: str, ways: int, *, whole: bool) -> Iterator[Play]
 
 
 def _keep(tally: Tally, found: Path, folder: Path) -> None:
+    """Move the disks of findings to where they stay."""
     if tally.findings:
         shutil.copytree(found, folder)
     shutil.rmtree(found, ignore_errors=True)
+    tally.findings = [
+        finding._replace(kept=str(folder / Path(finding.kept).name)) for finding in tally.findings
+    ]
 
 
 def _add(total: Tally, tally: Tally) -> None:
