@@ -13,12 +13,13 @@ _RENAME_NOREPLACE = 1
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make a folder where there is none, and the parents that it lacks. Raises OSError."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with suppress(FileExistsError):  # made by somebody else at the same moment
-        folder.mkdir(mode)
+    """Make a folder where there is none, and the parents that it lacks.
+
+    One that is there is durable afterwards too: whoever made it may not have come as far.
+    Raises OSError."""
+    if not folder.parent.is_dir():
+        make_folder(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
     with suppress(PermissionError):  # a parent that may be entered and not read
         sync_folder(folder.parent)
 
