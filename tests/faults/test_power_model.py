@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.outage.cuts import DISKS, PAIRS, Life, left, live
 from tests.outage.disk import BYTES, CUTS, GROWN, KEPT, NAMES, SYNCED, TORN, Disk
-from tests.outage.record import Op, Unmodelled, record, said
+from tests.outage.record import Op, Reading, Unmodelled, record, said
 
 SEEDS = range(60)
 
@@ -136,3 +136,20 @@ def test_every_way_to_lose_power_is_one_of_its_own() -> None:
     assert len(kinds) >= 4
     assert len(DISKS) == len(set(DISKS))
     assert random.Random(0).sample(PAIRS, 2)
+
+
+@pytest.mark.parametrize("came_about", [True, False])
+@pytest.mark.parametrize("end", [" <unfinished ...>", ") = ?"])
+def test_what_a_kill_cuts_short_came_about_or_did_not(
+    tmp_path: Path, end: str, came_about: bool
+) -> None:
+    """Another thread may be in the middle of a call then, whose end is not in the trace."""
+    made, gone = (tmp_path / name for name in ("made", "gone"))
+    (made if came_about else gone).mkdir()
+    reading = Reading(tmp_path, "said")
+    reading.take(f'7 mkdir("{made}", 0700{end}')
+    reading.take(f'8 rmdir("{gone}"{end}')
+    reading.take("7 +++ killed by SIGKILL +++")
+    reading.finish()
+    expected = [Op("mkdir", "made"), Op("remove", "gone")] if came_about else []
+    assert reading.ops == expected

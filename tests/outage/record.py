@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +24,14 @@ CALLS = (
     "renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,lseek,mmap,sendfile,copy_file_range,splice"
 )
 AT_REST = {"close", "lseek", "open", "openat"}  # these change no file by themselves
+UNDER_WAY = {
+    "write",
+    "pwrite64",
+    *("link", "linkat", "rename", "renameat", "renameat2"),
+    *("mkdir", "mkdirat", "unlink", "unlinkat", "rmdir"),
+}
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$")
-_RESULT = re.compile(r"\)\s+= (-?\w+)(?:<([^>]*)>(\(deleted\))?)?")
+_RESULT = re.compile(r"\)\s+= (-?\w+|\?)(?:<([^>]*)>(\(deleted\))?)?")
 _FILE = re.compile(r"(-?\w+)(?:<([^>]*)>(\(deleted\))?)?$")
 _DELETED = " (deleted)"
 
@@ -75,6 +82,7 @@ def record(command: Sequence[str], folder: Path, marks: str, **options: object) 
             reading = Reading(folder, marks)
             for line in lines:
                 reading.take(line)
+        reading.finish()
         if done.returncode not in (0, -9, 137):
             raise RuntimeError(f"{command} ended with {done.returncode}")
         return reading.ops
@@ -110,13 +118,33 @@ class Reading:
             name, before, since = self._begun.pop(thread)
             arguments = before + rest
         result = _RESULT.search(arguments)
-        if result is None or result[1].startswith("-") or result[1] == "?":
-            return  # it failed, or the program ended in it
+        if result is not None and result[1] == "?":  # the program ended in it
+            self._begun[thread] = name, arguments[: result.start()], since
+            return
+        if result is None or result[1].startswith("-"):
+            return
         assert name is not None
         self._thread = thread
         returned = File(result[1], *self._below(result[2], result[3]))
         given = [part.strip() for part in arguments[: result.start()].split(", ")]
         self._call(name, given, returned, since)
+
+    def finish(self) -> None:
+        """What was under way when the program was killed came about or not: the folder tells."""
+        for thread, (name, arguments, since) in self._begun.items():
+            if name in UNDER_WAY:
+                self._thread, known = thread, len(self.ops)
+                given = [part.strip() for part in arguments.split(", ")]
+                self._call(name, given, File(str(sys.maxsize), None, False), since)
+                self.ops[known:] = [op for op in self.ops[known:] if self._came_about(op)]
+
+    def _came_about(self, op: Op) -> bool:
+        path = Path(self._root, op.path)
+        if op.what in ("link", "rename"):
+            return Path(self._root, op.other).exists()
+        if op.what == "write" and not op.unnamed and path.exists():
+            return path.read_bytes()[op.offset :].startswith(op.data)
+        return op.what == ("mkdir" if path.exists() else "remove")
 
     def _call(self, name: str, given: list[str], result: File, since: int) -> None:
         if name in ("open", "openat"):
