@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stillhere.errors import BadInput, Closed, Fenced
-from stillhere.protocols import bodies, connection, host
+from stillhere.protocols import connection, host, incoming
 from stillhere.protocols.doorway import Doorway
 
 Talk = Callable[[int], Awaitable[None]]
@@ -135,7 +135,7 @@ def test_a_head_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_body_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "PIECE_WITHIN_S", 0.1)
+    monkeypatch.setattr(incoming, "PIECE_WITHIN_S", 0.1)
 
     async def talk(port: int) -> None:
         head = b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\nonly this"
@@ -145,7 +145,7 @@ def test_a_body_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_body_that_drips_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_WITHIN_S", 0.2)
+    monkeypatch.setattr(incoming, "BODY_WITHIN_S", 0.2)
 
     async def talk(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stillhere.errors import Closed, Fenced, StillhereError
-from stillhere.protocols.bodies import has_body, send_problem, with_patience
+from stillhere.protocols.incoming import has_body, send_problem, with_patience
 
 FENCED_RETRY_S = 3600
 DEFAULT_RETRY_S = 30
