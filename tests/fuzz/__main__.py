@@ -20,7 +20,7 @@ from tests.fuzz import CORPUS, TARGETS, load
 WORK = Path(".fuzz")
 INPUT_S, MEMORY_MB, INPUT_BYTES = 10, 1536, 16_384
 """One input may take so long, the process so much memory; longer input reaches nothing new."""
-KEPT_BYTES = 2_000
+KEPT_BYTES = 1_500
 """Input that goes into the corpus of the project."""
 
 
