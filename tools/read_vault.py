@@ -32,7 +32,7 @@ PRESENT, DELETED, HELD = range(3)  # states; the operations put and delete have 
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 decode, mac = msgpack.decode, partial(hmac.digest, digest="sha256")
 decompress = partial(zstandard.ZstdDecompressor().decompress, max_output_size=512 << 20)
-STATES = "present", "deleted", "held   "
+STATES, HEX = ("present", "deleted", "held   "), "[0-9a-f]"
 escape = partial(re.sub, r"[/\\%\x00-\x1f]|^\.", lambda found: f"%{ord(found[0]):02X}")
 Part = namedtuple("Part", "first last label entries bodies")
 Item = namedtuple("Item", "collection href seq state uid component type size digest modified body")
@@ -103,7 +103,7 @@ class Vault:
             self.epochs[number] = epoch = decode(self.signed(f"epochs/{number:06d}/epoch", by=0))
             self.keys[number] = ed25519.Ed25519PublicKey.from_public_bytes(epoch["signing"])
         self.erased = {one["account"]: one["at"] for one in epoch.get("erased", [])}
-        for name in {path.stem for path in folder.glob("erasures/??/[!.]*")}:
+        for name in {path.stem for path in folder.glob(f"erasures/??/{HEX * 32}*")}:
             with suppress(BROKEN):
                 one = decode(self.signed(f"erasures/{name[:2]}/{name}", by=number))
                 self.erased[one["account"]] = one["at"]
@@ -263,7 +263,7 @@ def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: 
     vault, whole = Vault(Path(place), Path(kit).read_text("utf-8")), []
     for account, at in sorted(vault.erased.items()) if command == "list" else ():
         print(account.hex(), "erased", datetime.fromtimestamp(at // 1000, UTC), sep="  ")
-    accounts = {bytes.fromhex(path.stem) for path in vault.folder.glob("keys/??/[!.]*")}
+    accounts = {bytes.fromhex(path.stem) for path in vault.folder.glob(f"keys/??/{HEX * 32}*")}
     accounts |= {owner[:16] for owner in vault.parts} | {account for account, _ in vault.levels}
     for account in sorted(accounts - vault.erased.keys()):
         shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
