@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import repeat
 
 import msgspec
 import zstandard
@@ -37,6 +38,10 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
     def restore(self, uids: Sequence[str]) -> list[bytes]:
         """Every body as it was, given its record's UID."""
+        names = "\n".join(uids).encode().split(b"\n")
+        plain = [number for number, marked in enumerate(self.marked) if not marked]
+        if len(names) == len(self.bodies) and not any(_NUL in self.bodies[n] for n in plain):
+            return list(map(bytes.replace, self.bodies, repeat(_NUL), names))  # nearly always
         return [
             body.replace(_NUL, uid.encode()) if marked else body
             for body, marked, uid in zip(self.bodies, self.marked, uids, strict=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import methodcaller
 
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
@@ -28,6 +29,7 @@ from stillhere.vault.rosters import (
 )
 from stillhere.vault.tail import Tail
 
+_digest = methodcaller("digest")
 FEW_BODIES = 8  # a chunk of fewer is taken out of its piece
 
 Key = tuple[str, str]
@@ -128,7 +130,10 @@ class LoadedLevel:
         piece = open_piece(chunk.piece)
         if len(piece.bodies) != len(present):
             raise Damaged("a chunk of bodies is not its roster's")
-        return piece.restore([self.roster.uids[number] for number in present])
+        uids = self.roster.uids
+        if len(present) == chunk.count:
+            return piece.restore(uids[chunk.first : chunk.first + chunk.count])
+        return piece.restore([uids[number] for number in present])
 
     def _proves(self, chunk: BodyChunk, present: Sequence[int]) -> bool:
         """Whether every body is its row's: the usual case, in one comparison."""
@@ -136,7 +141,7 @@ class LoadedLevel:
             bodies = self._restore(chunk, present)
         except Damaged:
             return False
-        digests = b"".join([sha256(body).digest() for body in bodies])
+        digests = b"".join(map(_digest, map(sha256, bodies)))
         if len(present) == chunk.count:
             return digests == self.roster.digests[32 * present[0] : 32 * (present[-1] + 1)]
         whole = self.roster.digests

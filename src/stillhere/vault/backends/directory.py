@@ -54,13 +54,16 @@ class Directory:
 
     def read(self, name: str) -> bytes:
         """A whole object. Raises Missing, BackendError."""
-        path = self.root / name
-        with _as_backend_error("read", path, self._check_there):
-            return path.read_bytes()
+        path = f"{self.place}/{name}"
+        with (
+            _as_backend_error("read", path, self._check_there),
+            open(path, "rb", buffering=0) as file,
+        ):
+            return file.readall()
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """``length`` bytes of an object from ``offset``, fewer at its end."""
-        path = self.root / name
+        path = f"{self.place}/{name}"
         with _as_backend_error("read", path, self._check_there):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -195,14 +198,14 @@ def _write(descriptor: int, data: bytes) -> None:
 
 @contextmanager
 def _as_backend_error(
-    verb: str, path: Path, check_there: Callable[[], None] | None = None
+    verb: str, path: Path | str, check_there: Callable[[], None] | None = None
 ) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
         raise Exists(str(path)) from None
     except FileNotFoundError:
-        if check_there is not None and not path.name.startswith(FORMAT):
+        if check_there is not None and not Path(path).name.startswith(FORMAT):
             check_there()
         raise Missing(str(path)) from None
     except OSError as error:
