@@ -216,6 +216,31 @@ class TestOnACoreThatIsNotWhole:
         finally:
             working.close()
 
+    def test_what_a_killed_attempt_has_left_of_it_keeps_nobody_waiting(
+        self, worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stillhere.replication.erase.SIDES_S", 0.1)
+        gone, side = worn.people[0], side_path(tmp_path / "home", "contacts-0000")
+        working = worn.recovery(tmp_path / "home").begin()
+        make_side(side).close()
+        with pytest.raises(Unavailable, match="beside the core yet"):
+            working.eraser.erase(gone.account, gone.name)
+        working.close()
+        again = worn.recovery(tmp_path / "home")
+        working = again.begin()
+        completing = working.eraser.complete
+
+        def complete(*, wait: bool = True) -> object:
+            assert (trouble := completing(wait=wait)) is None, trouble
+            return trouble
+
+        monkeypatch.setattr(working.eraser, "complete", complete)
+        try:
+            again.run()
+            assert not read_erased(working.core.reader())[gone.account].pending
+        finally:
+            working.close()
+
     def test_only_to_erase(self, worn: Worn, tmp_path: Path) -> None:
         working = worn.recovery(tmp_path / "home").begin()
         try:

@@ -47,6 +47,7 @@ from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.schema import clear_rows
+from stillhere.store.side import clear_sides
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_epochs
@@ -181,6 +182,7 @@ class Recovery:
         self.working.store.install(forget, durable=True).result()
 
     def _bring(self) -> None:
+        clear_sides(self._home)
         if self._fenced:
             self.working.eraser.complete()  # else a later start does
         accounts = list_keys(self._checked.vault)

@@ -6,6 +6,7 @@ served meanwhile keeps the interpreter.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,11 @@ def sides_of(home: Path) -> set[tuple[str, int]]:
         with suppress(FileNotFoundError):
             found.add((path.name, path.stat().st_ino))
     return found
+
+
+def clear_sides(home: Path) -> None:
+    """Remove what a recovery that was cut short has left beside the core in ``home``."""
+    shutil.rmtree(home / _FOLDER, ignore_errors=True)
 
 
 def make_side(path: Path) -> sqlite3.Connection:
