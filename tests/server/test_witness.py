@@ -10,11 +10,15 @@ from tests.server.test_recover import arguments, fails
 
 from stillhere.config import state_folder
 from stillhere.errors import BadInput
+from stillhere.replication.witness import find_shortfall
 from stillhere.server.core import opened
 from stillhere.server.figures import read_status
 from stillhere.server.found import found
-from stillhere.server.witness import recall
+from stillhere.server.people import find
+from stillhere.server.witness import recall, shortfall_of
+from stillhere.vault.epochs import read_epochs
 from stillhere.vault.kit import read_kit
+from stillhere.vault.layout import erasure_name, twin
 
 
 @pytest.fixture(autouse=True)
@@ -171,3 +175,26 @@ class TestARecovery:
         assert read_status(home).protection.missing == "", "it was accepted"
         with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
             server.wait_for("serving")
+
+
+def test_a_core_that_knows_its_erasures_is_not_behind(home: Path, state: Path) -> None:
+    """What a vault has lost of them is kept again by the next verification."""
+    with opened(home) as core:
+        ana = find(core.working.core, "ana")
+        core.working.eraser.erase(ana, "ana")
+    read_status(home)
+    (file,) = state.iterdir()
+    with opened(home) as core:
+        vault = core.working.vault
+        seen = recall(file, vault.id)
+        assert seen is not None
+        assert seen.erased == 1
+        for copy in (erasure_name(ana), twin(erasure_name(ana))):
+            vault.backend.delete(copy)
+        keys = core.working.identity.journal_keys
+        assert find_shortfall(vault, read_epochs(vault), keys, seen), "a recovery would be"
+        assert shortfall_of(core.working, seen) is None
+    read_status(home)
+    again = recall(file, vault.id)
+    assert again is not None
+    assert again.erased == 1, "the witness forgets nothing"

@@ -8,7 +8,7 @@ notices; a recovery has none, and asks whoever remembers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,9 +17,11 @@ import msgspec
 
 from stillhere.errors import Damaged
 from stillhere.replication.start import Working
+from stillhere.store.core import Core
+from stillhere.store.erased import read_erased
 from stillhere.vault.backends import Missing
 from stillhere.vault.epochs import Epoch, read_epochs
-from stillhere.vault.erasures import read_erasures
+from stillhere.vault.erasures import Erasure, read_erasures
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
 from stillhere.vault.segments import digest_of
@@ -68,29 +70,39 @@ def see(working: Working) -> Seen:
         for writer, segment, digest in rows
         if writer in reached
     }
-    erased = _count_erased(working.vault, read_epochs(working.vault))
+    erased = _count_erased(working.vault, read_epochs(working.vault), known_erasures(working.core))
     now = time.time_ns() // 1_000_000
     return Seen(identity.vault.hex(), now, identity.epoch, writers, erased)
 
 
+def known_erasures(core: Core) -> list[Erasure]:
+    """The erasures that a core knows: a vault that lost them gets them again from it."""
+    return [Erasure(one.account, one.at, one.names) for one in read_erased(core.reader()).values()]
+
+
 def find_shortfall(
-    vault: Vault, epochs: Sequence[Epoch], journal_keys: Mapping[int, bytes], seen: Seen
+    vault: Vault,
+    epochs: Sequence[Epoch],
+    journal_keys: Mapping[int, bytes],
+    seen: Seen,
+    known: Iterable[Erasure] = (),
 ) -> Shortfall | None:
-    """What a vault with these epochs lacks of what was seen of it. Raises Damaged, BackendError."""
+    """What a vault with these epochs lacks of what was seen of it, and whoever asks has not got:
+    the erasures that are ``known``. Raises Damaged, BackendError."""
     newest = epochs[-1].number
     if newest < seen.epoch:
         what = [f"it had {seen.epoch} epochs, and has {newest}"]
     else:
         what = list(_compare(vault, epochs, journal_keys[seen.epoch], seen))
-    erased = _count_erased(vault, epochs)
+    erased = _count_erased(vault, epochs, known)
     if erased < seen.erased:
         what.append(f"erasures: it had {seen.erased}, and has {erased}")
     return Shortfall(seen.at, "; ".join(what)) if what else None
 
 
-def _count_erased(vault: Vault, epochs: Sequence[Epoch]) -> int:
+def _count_erased(vault: Vault, epochs: Sequence[Epoch], known: Iterable[Erasure]) -> int:
     newest = epochs[-1]
-    return len(read_erasures(vault, newest.number, newest.erased).valid)
+    return len(read_erasures(vault, newest.number, [*newest.erased, *known]).valid)
 
 
 def _compare(

@@ -15,7 +15,7 @@ from stillhere.config import Settings
 from stillhere.errors import BadInput, Behind
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.window import Window
-from stillhere.replication.witness import Seen, Shortfall, find_shortfall
+from stillhere.replication.witness import Seen, Shortfall, find_shortfall, known_erasures
 from stillhere.vault.epochs import read_epochs
 
 
@@ -53,11 +53,11 @@ def refuse(shortfall: Shortfall | None) -> None:
 
 
 def shortfall_of(working: Working, seen: Seen | None) -> Shortfall | None:
-    """What the vault of a core at work lacks of what was seen. Raises Damaged, BackendError."""
+    """What a core at work and its vault lack of what was seen. Raises Damaged, BackendError."""
     if seen is None:
         return None
-    keys = working.identity.journal_keys
-    return find_shortfall(working.vault, read_epochs(working.vault), keys, seen)
+    keys, known = working.identity.journal_keys, known_erasures(working.core)
+    return find_shortfall(working.vault, read_epochs(working.vault), keys, seen, known)
 
 
 def file_of(vault: bytes, named: Path | None = None, settings: Settings | None = None) -> Path:
