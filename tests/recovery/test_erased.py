@@ -231,7 +231,8 @@ class TestOnACoreThatIsNotWhole:
         completing = working.eraser.complete
 
         def complete(*, wait: bool = True) -> object:
-            assert (trouble := completing(wait=wait)) is None, trouble
+            trouble = completing(wait=wait)
+            assert trouble is None
             return trouble
 
         monkeypatch.setattr(working.eraser, "complete", complete)

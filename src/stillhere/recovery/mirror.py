@@ -30,14 +30,15 @@ from stillhere.vault.tail import Tail
 
 @dataclass(frozen=True)
 class Mirrored:
-    """A bucket that is near: its keys, the records proven, and the shelves with damage."""
+    """A bucket that is near: its keys, the records proven, and the shelves with damage
+    (None: nobody knows, since its manifest could not be read)."""
 
     kind: str
     bucket: int
     keys: dict[bytes, bytes] = field(repr=False)
     records: int
     size: int
-    damaged: frozenset[bytes]
+    damaged: frozenset[bytes] | None
 
 
 def overlay(near: Path, vault: Vault) -> Vault:
@@ -59,6 +60,7 @@ def mirror_tail(tail: Tail, folder: Path, near: Vault) -> None:
 
 
 def mirror(
+    anchor: Anchor,
     buckets: Sequence[Bucket],
     workers: Workers,
     keys: KitKeys,
@@ -71,7 +73,10 @@ def mirror(
     for done in workers.run(mirror_bucket, with_keys):
         give_way()
         keys.learn(done.bucket, done.keys)
-        damaged |= {(account, done.kind) for account in done.damaged}
+        concerned = done.damaged
+        if concerned is None and (manifest := anchor.manifest(done.kind, done.bucket)):
+            concerned = frozenset(entry.account for entry in manifest.shelves)
+        damaged |= {(account, done.kind) for account in concerned or ()}
         tick(done)
     return frozenset(damaged)
 
@@ -83,7 +88,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     try:
         manifest = read_manifest(vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest)
     except Damaged:
-        return Mirrored(bucket.kind, bucket.bucket, {}, 0, 0, frozenset())
+        return Mirrored(bucket.kind, bucket.bucket, {}, 0, 0, None)
     near = Path(bucket.mirror)
     packs = {
         pack.name: data

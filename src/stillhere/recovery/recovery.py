@@ -97,6 +97,7 @@ class Recovery:
         core, identity = open_home(self._home, checked, self._place)
         if not identity.recovering:
             core.close()
+            shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)  # killed at its very end
             self.working = open_core(self._home, self._place)
             self.working.core.lock("recover")
             return self.working
@@ -213,7 +214,14 @@ class Recovery:
         self.mirrored.clear()
         buckets = buckets_of(self._checked, self.anchor, kinds, folder)
         store = self.working.store
-        untrusted = mirror(buckets, workers, self._keys, self.mirrored.append, store.gate.give_way)
+        untrusted = mirror(
+            self.anchor,
+            buckets,
+            workers,
+            self._keys,
+            self.mirrored.append,
+            store.gate.give_way,
+        )
         self.anchor.look_for_later(kinds)
         near = overlay(folder, self._checked.vault)
         mirror_tail(self.anchor.tail, folder, near)

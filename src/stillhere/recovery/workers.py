@@ -111,7 +111,7 @@ class Workers:
         waiting: deque[Future[Any]] = deque()
         rest = iter(tasks)
         for task in islice(rest, self._window):
-            waiting.append(self._pool.submit(work, task))
+            waiting.append(self._pool.submit(_do, work, task))
         return self._go_on(work, rest, waiting)
 
     def _go_on(
@@ -121,14 +121,22 @@ class Workers:
         while waiting:
             result = waiting.popleft().result()
             for task in islice(rest, 1):
-                waiting.append(self._pool.submit(work, task))
+                waiting.append(self._pool.submit(_do, work, task))
             yield result
+
+
+def _do(work: Callable[[_Task], _Result], task: _Task) -> _Result:
+    """One task; an error that was caught in it may have kept the whole bucket in memory."""
+    result = work(task)
+    gc.collect()
+    return result
 
 
 def _begin(parent: int) -> None:
     """What a process does first."""
     os.nice(NICE)
-    gc.disable()  # nothing here makes cycles, and looking for them is a tenth of the work
+    gc.disable()  # looking for cycles is a tenth of the work; it is done once a bucket
+    gc.freeze()
 
     def watch() -> None:
         while os.getppid() == parent:

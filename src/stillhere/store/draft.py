@@ -151,16 +151,23 @@ class ShelfWrite(Shelf):
         )
 
 
-def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequence[Change]) -> None:
-    """Bring the rows of a shelf to the state after ``changes``, which follow its last one.
+def settle(connection: sqlite3.Connection, row: ShelfRow) -> None:
+    """Take a recovered shelf's bodies out of their pieces, and index its rows, once.
 
-    Idempotent: changes already applied leave the same rows when they are applied again.
-    """
+    Raises Damaged, before anything is changed, where a piece does not open."""
     if not row.settled:
         unpack_pieces(connection, row.id)
         connection.execute("UPDATE records SET indexed = 1 WHERE shelf = ?", (row.id,))
         connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
         row.settled = 1
+
+
+def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequence[Change]) -> None:
+    """Bring the rows of a shelf to the state after ``changes``, which follow its last one.
+
+    Idempotent: changes already applied leave the same rows when they are applied again.
+    """
+    settle(connection, row)
     state_changes = [change for change in changes if change.op in _STATE_AFTER]
     connection.executemany(
         "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stillhere.errors import Fenced, StillhereError, Unavailable
-from stillhere.store.draft import ShelfWrite, apply_changes, save_head
+from stillhere.store.draft import ShelfWrite, apply_changes, save_head, settle
 from stillhere.store.gate import Gate
 from stillhere.store.journal import Journal, keep_receipt
 from stillhere.store.records import ShelfChanges
@@ -240,6 +240,8 @@ class Writer:
             row, pending = shelves.get(key) or self._open(write)
             draft = ShelfWrite(self._sql, row, self._epoch, write.device)
             result = write.fn(draft)
+            if draft.changes_made:
+                settle(self._sql, row)
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             with suppress(InvalidStateError):
                 write.done.set_exception(error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, repeat, starmap
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -128,8 +128,8 @@ class BodyChunk(msgspec.Struct, frozen=True, array_like=True):
     ``names`` are the rows' columns, compressed, ``digests`` those of the rows that have no body
     here, ``piece`` the bodies of the present rows in their order."""
 
-    first: int
-    count: int
+    first: Annotated[int, msgspec.Meta(ge=0)]
+    count: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
     names: bytes
     digests: bytes
     piece: bytes
