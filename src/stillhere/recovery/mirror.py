@@ -73,8 +73,9 @@ def mirror(
     for done in workers.run(mirror_bucket, with_keys):
         give_way()
         keys.learn(done.bucket, done.keys)
+        manifest = anchor.manifest(done.kind, done.bucket)  # read while the next are mirrored
         concerned = done.damaged
-        if concerned is None and (manifest := anchor.manifest(done.kind, done.bucket)):
+        if concerned is None and manifest is not None:
             concerned = frozenset(entry.account for entry in manifest.shelves)
         damaged |= {(account, done.kind) for account in concerned or ()}
         tick(done)

@@ -186,12 +186,13 @@ class Recovery:
         clear_sides(self._home)
         if self._fenced:
             self.working.eraser.complete()  # else a later start does
-        accounts = list_keys(self._checked.vault)
         store = self.working.store
+        kinds = [stage.kind for stage in self.stages]
         with (
-            Workers(self.anchor.size()) as workers,
+            Workers(self._checked.vault, kinds) as workers,
             store.core.checkpointing_beside(lambda pragma: store.install(_executing(pragma))),
         ):
+            accounts = list_keys(self._checked.vault)
             bulk = self._mirror(workers)
             for stage in self.stages:
                 self._unpack(stage, accounts, bulk)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stillhere.recovery.check import Checked, check
 from stillhere.vault.anchor import Anchor
+from stillhere.vault.backends import Missing
 from stillhere.vault.kit import Kit
+from stillhere.vault.opened import Vault
 
 if TYPE_CHECKING:  # they take 30 ms, and the first answer does not need them
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -73,11 +76,11 @@ def buckets_of(
 class Workers:
     """As many processes as there are processors, or none where there is little to do."""
 
-    def __init__(self, size: int) -> None:
-        """``size`` is what there is to do, in bytes of packs."""
+    def __init__(self, vault: Vault, kinds: Sequence[str]) -> None:
+        """The processes begin at once: what they need to begin takes longer than to ask them."""
         self._pool: ProcessPoolExecutor | None = None
         self._window = 1
-        if size >= FEW_BYTES:
+        if _is_large(vault, kinds):
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
 
@@ -89,6 +92,8 @@ class Workers:
                 initializer=_begin,
                 initargs=(os.getpid(),),
             )
+            for _ in range(processes):
+                self._pool.submit(os.getpid)
 
     def __enter__(self) -> Workers:
         return self
@@ -123,6 +128,18 @@ class Workers:
             for task in islice(rest, 1):
                 waiting.append(self._pool.submit(_do, work, task))
             yield result
+
+
+def _is_large(vault: Vault, kinds: Sequence[str]) -> bool:
+    size = 0
+    for kind in kinds:
+        folder = f"ledger/{kind}"
+        for name in vault.backend.names(folder):
+            with suppress(Missing):
+                size += vault.backend.size(f"{folder}/{name}")
+            if size >= FEW_BYTES:
+                return True
+    return False
 
 
 def _do(work: Callable[[_Task], _Result], task: _Task) -> _Result:

@@ -98,13 +98,6 @@ class Anchor:
         """The buckets that have a manifest of this kind."""
         return sorted(manifests_of(self.root, kind))
 
-    def size(self) -> int:
-        """Bytes of all packs that the manifests need."""
-        manifests = [
-            self.manifest(kind, n) for kind in self.root.buckets for n in self.buckets(kind)
-        ]
-        return sum(pack.size for manifest in manifests if manifest for pack in manifest.packs)
-
     def touched(self, kind: str) -> set[bytes]:
         """The accounts whose shelf of this kind is in the tail."""
         return {account for account, touched in self.tail.shelves() if touched == kind}
