@@ -86,7 +86,7 @@ def decompress(packed: bytes) -> bytes:
     """What was compressed. Raises Damaged."""
     try:
         return _decompressor().decompress(packed, max_output_size=MAX_PIECE)
-    except zstandard.ZstdError as error:
+    except (ValueError, zstandard.ZstdError) as error:
         raise Damaged(f"a compressed piece does not open: {error}") from None
 
 

@@ -17,12 +17,12 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from stillhere.bodies import decompress
 from stillhere.errors import Damaged
 
 JOURNAL_LEVEL = 1
 LEDGER_LEVEL = 3
 NONCE_BYTES = 12
-MAX_PLAIN = 512 << 20
 
 T = TypeVar("T")
 
@@ -36,11 +36,7 @@ def seal(data_key: bytes, plain: bytes, associated: bytes, level: int) -> bytes:
 
 def unseal(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> bytes:
     """The bytes that were sealed. Raises Damaged unless every bit is as it was."""
-    try:
-        packed = decrypt(data_key, sealed, associated)
-        return _decompressor().decompress(packed, max_output_size=MAX_PLAIN)
-    except zstandard.ZstdError:
-        raise Damaged("a sealed piece does not open: its bytes are not those written") from None
+    return decompress(decrypt(data_key, sealed, associated))
 
 
 def encrypt(data_key: bytes, plain: bytes, associated: bytes) -> bytes:
@@ -68,8 +64,8 @@ def decode(decoder: msgspec.msgpack.Decoder[T], data: bytes, what: str) -> T:
 def expand(packed: bytes, what: str) -> bytes:
     """Bytes that were compressed and not sealed. Raises Damaged."""
     try:
-        return _decompressor().decompress(packed, max_output_size=MAX_PLAIN)
-    except (ValueError, zstandard.ZstdError):
+        return decompress(packed)
+    except Damaged:
         raise Damaged(f"{what} is not compressed as it must be") from None
 
 
@@ -93,10 +89,3 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
     if level not in compressors:
         compressors[level] = zstandard.ZstdCompressor(level=level)
     return compressors[level]
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    decompressor: zstandard.ZstdDecompressor | None = getattr(_threads, "decompressor", None)
-    if decompressor is None:
-        decompressor = _threads.decompressor = zstandard.ZstdDecompressor()
-    return decompressor
