@@ -19,6 +19,7 @@ from tests.fuzz.vault import Keys, Memory
 
 from stillhere.bodies import compress
 from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.vault.body_chunks import BodyChunk, read_bodies
 from stillhere.vault.codec import LEDGER_LEVEL, seal
 from stillhere.vault.epochs import JOURNAL_KEY, read_epochs, sealed_ends
 from stillhere.vault.keys import (
@@ -53,7 +54,6 @@ from stillhere.vault.packs import (
     open_chunk,
     read_chunk,
 )
-from stillhere.vault.rosters import BodyChunk, read_bodies
 from stillhere.vault.segments import MAGIC, Row, frame, pack_rows, part_label, unpack_rows
 from stillhere.vault.signing import ROOT
 from stillhere.vault.tail import Source

@@ -21,6 +21,7 @@ from tests.fuzz.vault import Memory, load_vault
 
 from stillhere.bodies import decompress
 from stillhere.errors import StillhereError
+from stillhere.rosters import HELD
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.epochs import JOURNAL_KEY, read_epochs, sealed_ends
 from stillhere.vault.erasures import Erasure, read_erasures
@@ -41,7 +42,6 @@ from stillhere.vault.layout import (
 )
 from stillhere.vault.opened import open_vault
 from stillhere.vault.packs import Role, open_chunk, scan_pack
-from stillhere.vault.rosters import HELD
 from stillhere.vault.signing import ROOT
 from stillhere.vault.wraps import Unwrapper
 

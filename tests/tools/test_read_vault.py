@@ -19,10 +19,10 @@ from stillhere.replication.compact import compact
 from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, open_core
+from stillhere.rosters import Roster, build_roster
 from stillhere.store import NewAccount, Record
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.kit import Kit
-from stillhere.vault.rosters import Roster, build_roster
 from stillhere.vault.signing import Signer
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "read_vault.py"

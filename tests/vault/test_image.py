@@ -20,9 +20,9 @@ from tests.rooms import (
 
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
+from stillhere.rosters import HELD
 from stillhere.vault.image import Image
 from stillhere.vault.packs import HEADER_BYTES, scan_pack
-from stillhere.vault.rosters import HELD
 
 MANY = {f"{n:02d}.vcf": b"BEGIN:VCARD %d" % n * 20 for n in range(20)}
 

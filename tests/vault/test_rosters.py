@@ -12,21 +12,18 @@ from hypothesis import strategies as st
 
 from stillhere.bodies import compress, decompress, open_piece
 from stillhere.errors import Damaged
-from stillhere.vault.rosters import (
-    CHUNK_BYTES,
+from stillhere.rosters import (
     DELETED,
     HELD,
     PRESENT,
     Item,
     Roster,
-    build_bodies,
     build_roster,
     empty_roster,
-    read_bodies,
     read_roster,
-    rebuild_roster,
     roster_of,
 )
+from stillhere.vault.body_chunks import CHUNK_BYTES, build_bodies, read_bodies, rebuild_roster
 
 TEXT = st.text(max_size=12)
 ITEMS = st.lists(

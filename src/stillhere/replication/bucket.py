@@ -12,8 +12,10 @@ import msgspec
 from stillhere.errors import Damaged, NotFound
 from stillhere.replication.mend import mend_from_core
 from stillhere.replication.start import Working
+from stillhere.rosters import build_roster, roster_of
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.vault.anchor import Anchor
+from stillhere.vault.body_chunks import build_bodies
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import bucket_of, manifest_name, twin
 from stillhere.vault.manifests import (
@@ -28,7 +30,6 @@ from stillhere.vault.manifests import (
 )
 from stillhere.vault.opened import Vault, exists
 from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
-from stillhere.vault.rosters import build_bodies, build_roster, roster_of
 from stillhere.vault.segments import encode_entry
 
 DELTA_SHARE = 4  # a delta of more than a quarter of its base becomes a new base

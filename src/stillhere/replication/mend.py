@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from stillhere.errors import StillhereError
+from stillhere.rosters import Item, roster_of
 from stillhere.store.records import State
 from stillhere.store.store import Store
 from stillhere.vault.image import Image
-from stillhere.vault.rosters import Item, roster_of
 
 
 def mend_from_core(store: Store, image: Image) -> Image:

@@ -17,16 +17,8 @@ from hashlib import sha256
 
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
+from stillhere.rosters import DELETED, HELD, PRESENT, Item, Roster, empty_roster, roster_of
 from stillhere.vault.levels import Key, ShelfSource, load_level
-from stillhere.vault.rosters import (
-    DELETED,
-    HELD,
-    PRESENT,
-    Item,
-    Roster,
-    empty_roster,
-    roster_of,
-)
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
 from stillhere.vault.tail import Source, Tail
 

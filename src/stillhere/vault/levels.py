@@ -15,18 +15,11 @@ from operator import methodcaller
 
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
+from stillhere.rosters import HELD, PRESENT, Roster, read_roster
+from stillhere.vault.body_chunks import BodyChunk, read_bodies, rebuild_roster
 from stillhere.vault.manifests import Level, Manifest, ShelfEntry
 from stillhere.vault.opened import Vault
 from stillhere.vault.packs import Role, open_chunk, read_chunk
-from stillhere.vault.rosters import (
-    HELD,
-    PRESENT,
-    BodyChunk,
-    Roster,
-    read_bodies,
-    read_roster,
-    rebuild_roster,
-)
 from stillhere.vault.tail import Tail
 
 _digest = methodcaller("digest")

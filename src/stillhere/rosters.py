@@ -1,9 +1,8 @@
-"""Rosters and bodies: the two halves of a shelf's level, sealed apart.
+"""Rosters: everything about a shelf's records and tombstones except their bodies, as columns.
 
-A roster is columns: everything about the records except their bodies, sorted by collection
-and name. A chunk of bodies holds those of a run of its rows, and the rows' names once more:
-either half that is lost leaves the names of everything that must exist, and of a lost roster
-every byte can be made anew and proven.
+A roster is sorted by collection and name. As bytes it is a sheet: its names, with what repeats
+written once, compressed, and its digests beside them, which nothing makes smaller.
+The vault seals sheets; a core keeps a recovered shelf's until the shelf is first written to.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, repeat, starmap
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from stillhere.bodies import compress, decompress, open_piece, pack_bodies
+from stillhere.bodies import compress, decompress
 from stillhere.errors import Damaged
-from stillhere.vault.codec import decode
 
 PRESENT, DELETED, HELD = 0, 1, 2
-CHUNK_BYTES = 256 << 10
 
 
 class Item(NamedTuple):
@@ -122,22 +119,8 @@ class _Sheet(msgspec.Struct, frozen=True, array_like=True):
     digests: bytes
 
 
-class BodyChunk(msgspec.Struct, frozen=True, array_like=True):
-    """The bodies of ``count`` rows of a level from number ``first`` on.
-
-    ``names`` are the rows' columns, compressed, ``digests`` those of the rows that have no body
-    here, ``piece`` the bodies of the present rows in their order."""
-
-    first: Annotated[int, msgspec.Meta(ge=0)]
-    count: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
-    names: bytes
-    digests: bytes
-    piece: bytes
-
-
-_sheets = msgspec.msgpack.Decoder(_Sheet)
-_names = msgspec.msgpack.Decoder(_Names)
-_chunks = msgspec.msgpack.Decoder(BodyChunk)
+_decode_sheet = msgspec.msgpack.Decoder(_Sheet).decode
+_decode_names = msgspec.msgpack.Decoder(_Names).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -167,92 +150,40 @@ def roster_of(items: Sequence[Item]) -> Roster:
 
 def build_roster(roster: Roster) -> tuple[bytes, bytes]:
     """A roster's bytes before sealing, and its digest: SHA-256 of names and digests."""
-    names = _encode(_write_names(roster))
+    names = _names_of(roster)
     sheet = _encode(_Sheet(compress(names), roster.digests))
     return sheet, hashlib.sha256(names + roster.digests).digest()
 
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
     """A roster, if it is the one of this digest. Raises Damaged."""
-    sheet = decode(_sheets, plain, "a roster")
+    try:
+        sheet = _decode_sheet(plain)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Damaged(f"a roster does not decode: {error}") from None
     names = decompress(sheet.names)
     if hashlib.sha256(names + sheet.digests).digest() != digest:
         raise Damaged("a roster does not match the digest in its shelf's head")
     return _read_names(names, sheet.digests)
 
 
-def build_bodies(roster: Roster, bodies: Sequence[bytes | None]) -> Iterator[bytes]:
-    """Chunks of about 256 KB of bodies each, before sealing; together they have every row."""
-    start, size = 0, 0
-    for number, body in enumerate(bodies):
-        length = len(body or b"")
-        if size and size + length > CHUNK_BYTES:
-            yield _build_chunk(roster, bodies, start, number)
-            start, size = number, 0
-        size += length
-    if start < len(bodies):
-        yield _build_chunk(roster, bodies, start, len(bodies))
+def pack_names(roster: Roster) -> bytes:
+    """The columns but the digests, compressed."""
+    return compress(_names_of(roster))
 
 
-def read_bodies(plain: bytes) -> BodyChunk:
-    """A chunk of bodies, its piece still packed. Raises Damaged."""
-    return decode(_chunks, plain, "a chunk of bodies")
+def open_names(packed: bytes, digests: bytes) -> Roster:
+    """The rows whose columns were packed. Raises Damaged."""
+    return _read_names(decompress(packed), digests)
 
 
-def rebuild_roster(chunks: Sequence[BodyChunk], digest: bytes) -> Roster:
-    """The roster that a level's chunks of bodies repeat, if they prove it. Raises Damaged."""
-    whole = empty_roster()
-    for chunk in chunks:
-        if chunk.first != len(whole):
-            raise Damaged("a chunk of bodies between two others is lost")
-        part = _rows_of(chunk)
-        for name in part.__struct_fields__:
-            setattr(whole, name, getattr(whole, name) + getattr(part, name))
-    if build_roster(whole)[1] != digest:
-        raise Damaged("the names beside the bodies are not all that its head counts")
-    return whole
-
-
-def _rows_of(chunk: BodyChunk) -> Roster:
-    """The rows that a chunk's names tell, with digests of the bodies themselves."""
-    roster = _read_names(decompress(chunk.names), bytes(32 * chunk.count))
-    present = [state == PRESENT for state in roster.states]
-    uids = [uid for uid, there in zip(roster.uids, present, strict=True) if there]
-    piece = open_piece(chunk.piece)
-    if len(piece.bodies) != len(uids) or len(chunk.digests) != 32 * (len(present) - len(uids)):
-        raise Damaged("a chunk of bodies has another number of them than of names")
-    found = iter(piece.restore(uids))
-    others = (chunk.digests[at : at + 32] for at in range(0, len(chunk.digests), 32))
-    roster.digests = b"".join(
-        hashlib.sha256(next(found)).digest() if there else next(others) for there in present
-    )
-    return roster
-
-
-def _build_chunk(roster: Roster, bodies: Sequence[bytes | None], start: int, stop: int) -> bytes:
-    part = roster.cut(start, stop)
-    packed, uids, digests = [], [], []
-    for state, body, uid, digest in zip(
-        part.states, bodies[start:stop], part.uids, part.digest_list(), strict=True
-    ):
-        if state == PRESENT:
-            assert body is not None
-            packed.append(body)
-            uids.append(uid)
-        else:
-            digests.append(digest)
-    names = compress(_encode(_write_names(part)))
-    chunk = BodyChunk(start, len(part), names, b"".join(digests), pack_bodies(packed, uids))
-    return _encode(chunk)
-
-
-def _write_names(roster: Roster) -> _Names:
+def _names_of(roster: Roster) -> bytes:
     suffix = _common_suffix(roster)
     hrefs = roster.hrefs
     if suffix is not None:
         pairs = zip(hrefs, roster.uids, strict=True)
         hrefs = ["" if href == uid + suffix else href for href, uid in pairs]
-    return _Names(
+    names = _Names(
         _runs(roster.collections),
         suffix,
         hrefs,
@@ -264,6 +195,7 @@ def _write_names(roster: Roster) -> _Names:
         roster.sizes,
         roster.modified,
     )
+    return _encode(names)
 
 
 def _common_suffix(roster: Roster) -> str | None:
@@ -276,7 +208,10 @@ def _common_suffix(roster: Roster) -> str | None:
 
 def _read_names(plain: bytes, digests: bytes) -> Roster:
     """Raises Damaged where it does not decode, or the columns differ in length."""
-    names = decode(_names, plain, "a roster's names")
+    try:
+        names = _decode_names(plain)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Damaged(f"a roster's names do not decode: {error}") from None
     count = len(names.hrefs)
     runs = (names.collections, names.components, names.media_types)
     lengths = {len(c) for c in (names.seqs, names.states, names.uids, names.sizes, names.modified)}
