@@ -14,10 +14,6 @@ from stillhere.store.side import make_side, take_in
 
 SHELVES = "account, kind, closed, last_seq, chain, ends, settled, held"
 SIBLING = "(SELECT hex(account) || kind FROM shelves WHERE id = shelf)"
-RECORDS = (
-    "collection, href, seq, state, uid, component, media_type, size, digest, modified,"
-    " body, indexed"
-)
 
 
 def tables(home: Path) -> dict[str, list[object]]:
@@ -25,9 +21,8 @@ def tables(home: Path) -> dict[str, list[object]]:
     sql = sqlite3.connect(home / "core.sqlite")
     asked = {
         "shelves": SHELVES,
-        "records": f"{SIBLING}, {RECORDS}",
+        "pages": f"{SIBLING}, records, held, size, changed, runs, digest, sheet",
         "pieces": f"{SIBLING}, number, packed",
-        "positions": f"{SIBLING}, collection, seq",
         "notes": f"{SIBLING}, seq, op, collection, href, body",
         "accounts": "account, name, folded",
     }
@@ -66,7 +61,7 @@ def side_of(path: Path, *accounts: bytes) -> Path:
             (account,),
         ).fetchone()
         side.execute(
-            "INSERT INTO records VALUES (?, 'c', 'h', 1, 0, '', '', '', 1, x'', 1, ?, 0)",
+            "INSERT INTO pages VALUES (?, 1, 0, 1, 1, x'', x'', ?)",
             (shelf, account),
         )
     side.close()
@@ -86,8 +81,8 @@ def test_a_shelf_that_somebody_knocked_for_stays_as_it_is(tmp_path: Path) -> Non
     assert take_in(core, 1, 3) == [1]
     assert take_in(core, 4, 4) == [4]
     rows = core.execute(
-        "SELECT s.account, s.last_seq, r.body FROM main.shelves s"
-        " LEFT JOIN main.records r ON r.shelf = s.id ORDER BY 1"
+        "SELECT s.account, s.last_seq, p.sheet FROM main.shelves s"
+        " LEFT JOIN main.pages p ON p.shelf = s.id ORDER BY 1"
     ).fetchall()
     assert rows == [
         (accounts[0], 1, accounts[0]),

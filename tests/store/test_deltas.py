@@ -108,7 +108,7 @@ def test_no_records_wanted_are_no_records(working: Working, anna: bytes) -> None
 
 @pytest.fixture
 def recovered() -> Iterator[tuple[Service, bytes]]:
-    """A core whose rows are those of a recovery, and whose contacts they are."""
+    """A core that was recovered, and an account on it."""
     with quick_folder() as folder:
         service = make_service(folder)
         with service.at_work() as working:
@@ -120,7 +120,7 @@ def recovered() -> Iterator[tuple[Service, bytes]]:
 
 
 def answers(store: Store, account: bytes) -> list[object]:
-    """Everything that the indexes answer."""
+    """Everything that can be asked of a shelf, but for what is in other collections."""
     with store.read(account, CONTACTS) as shelf:
         seqs = sorted(r.seq for r, _ in shelf.everything() if r.collection == CONTACTS)
         told: list[object] = [
@@ -128,18 +128,34 @@ def answers(store: Store, account: bytes) -> list[object]:
             for since in (0, *seqs, seqs[-1] + 1)
             for limit in LIMITS
         ]
-        uids = [shelf.by_uid(CONTACTS, f"{n}.vcf") for n in range(13)]
-        return [*told, *uids, shelf.held(), shelf.position(CONTACTS), shelf.records(CONTACTS)]
+        names = [f"{n}.vcf" for n in range(13)]
+        for name in names:
+            told += shelf.by_uid(CONTACTS, name), shelf.record(CONTACTS, name)
+            told.append(shelf.body(CONTACTS, name))
+        told += shelf.collections(), shelf.collection(CONTACTS), shelf.collection("none")
+        told += sorted(shelf.bodies(CONTACTS, names)), shelf.all_bodies(CONTACTS)
+        told.append([found for found in shelf.everything() if found[0].collection == CONTACTS])
+        return [*told, shelf.held(), shelf.position(CONTACTS), shelf.records(CONTACTS)]
 
 
-def test_recovered_rows_answer_the_same_before_and_after_they_are_indexed(
+def paged(working: Working, account: bytes) -> bool:
+    found = working.core.reader().execute(
+        "SELECT 1 FROM pages p JOIN shelves s ON s.id = p.shelf WHERE s.account = ? AND s.kind = ?",
+        (account, CONTACTS),
+    )
+    return found.fetchone() is not None
+
+
+def test_a_page_answers_as_its_rows_do(
     recovered: tuple[Service, bytes],
 ) -> None:
     service, anna = recovered
     with service.at_work() as working:
         store = working.store
+        assert paged(working, anna)
         before = answers(store, anna)
         store.write(anna, CONTACTS, lambda s: s.put("elsewhere", "x.vcf", b"x")).result(60)
+        assert not paged(working, anna)
         after = answers(store, anna)
         with store.read(anna, CONTACTS) as shelf:
             assert follow(shelf, 0, 3)[0] == live(shelf)

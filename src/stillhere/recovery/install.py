@@ -1,18 +1,19 @@
-"""Putting a proven shelf into rows: rows, head, gate and verdict in one transaction."""
+"""Putting a proven shelf into the core: page, head, gate and verdict in one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import chain, islice, repeat
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
+from stillhere.bodies import PLACE_SHIFT, pack_bodies
+from stillhere.rosters import build_roster
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, add_account
 from stillhere.store.erased import is_erased
-from stillhere.store.pieces import add_pieces
+from stillhere.store.pages import add_page
 from stillhere.store.records import State
 from stillhere.vault.image import Image
 
@@ -59,10 +60,7 @@ class Installed(NamedTuple):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_AT_ONCE = 25  # rows in a statement: each costs half of what it would alone
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
-_INSERT = "INSERT INTO records VALUES " + _ROW  # noqa: S608 (constants only)
-_INSERT_MANY = "INSERT INTO records VALUES " + ", ".join([_ROW] * _AT_ONCE)  # noqa: S608
+PIECE_BYTES = 256 << 10
 
 
 def make_verdict(image: Image, now: int) -> Verdict:
@@ -84,7 +82,7 @@ def make_verdict(image: Image, now: int) -> Verdict:
 def install_image(
     sql: sqlite3.Connection, image: Image, verdict: Verdict, wrapped_key: bytes | None
 ) -> Installed:
-    """Put a shelf into rows, open if it is proven. A shelf that is in rows already stays, and
+    """Put a shelf into the core, open if it is proven. One that is there already stays, and
     one of an erased account stays away.
 
     ``wrapped_key`` is the account's key for this core, given with its account shelf."""
@@ -107,57 +105,51 @@ def install_image(
             len(verdict.held),
         ),
     ).fetchone()
-    columns = image.columns
-    bodies: Sequence[bytes | int | None] = image.bodies
-    if image.pieces:
-        add_pieces(sql, shelf, image.pieces)
-        bodies = image.places
-        if 0 in image.places:
-            bodies = [place or body for place, body in zip(bodies, image.bodies, strict=True)]
-    rows = zip(
-        repeat(shelf),
-        columns.collections,
-        columns.hrefs,
-        columns.seqs,
-        columns.states,
-        columns.uids,
-        columns.components,
-        columns.media_types,
-        columns.sizes,
-        columns.digest_list(),
-        columns.modified,
-        bodies,
-        strict=False,
-    )
-    many = len(columns) - len(columns) % _AT_ONCE
-    values = chain.from_iterable(islice(rows, many))
-    sql.executemany(_INSERT_MANY, zip(*[values] * (12 * _AT_ONCE), strict=True))
-    sql.executemany(_INSERT, rows)
-    _install_positions(sql, shelf, image)
-    if image.kind == ACCOUNT and wrapped_key is not None:
-        add_account(sql, image.account, _name_of(image), wrapped_key)
-    return Installed(image.account, image.kind, verdict.records, verdict.complete, new=True)
-
-
-def _install_positions(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
-    collections, seqs = image.columns.collections, image.columns.seqs
-    positions: dict[str, int] = {}
-    start = 0
-    while start < len(collections):
-        end = bisect_right(collections, collections[start], start)
-        positions[collections[start]] = max(seqs[start:end])
-        start = end
+    _add_page(sql, shelf, image)
     sql.executemany(
-        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
-        [(shelf, collection, seq) for collection, seq in positions.items()],
-    )
-    sql.executemany(
-        "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (shelf, e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
             for e, body in image.notes
         ],
     )
+    if image.kind == ACCOUNT and wrapped_key is not None:
+        add_account(sql, image.account, _name_of(image), wrapped_key)
+    return Installed(image.account, image.kind, verdict.records, verdict.complete, new=True)
+
+
+def _add_page(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
+    """Keep an image as it came, or folded anew where it is more than one level."""
+    pieces = dict(enumerate(image.pieces, 1))
+    places = image.places
+    if image.sheet is None or image.bodies.count(None) < len(image.bodies):
+        places = list(places)
+        for bodies in _loose(image):
+            number = len(pieces) + 1
+            uids = [image.columns.uids[row] for row in bodies]
+            pieces[number] = pack_bodies([image.bodies[row] or b"" for row in bodies], uids)
+            for place, row in enumerate(bodies, number << PLACE_SHIFT):
+                places[row] = place
+        used = {place >> PLACE_SHIFT for place in places}
+        pieces = {number: piece for number, piece in pieces.items() if number in used}
+    sheet = image.sheet or build_roster(image.columns)
+    add_page(sql, shelf, sheet, image.columns, places, pieces)
+
+
+def _loose(image: Image) -> Iterator[list[int]]:
+    """The rows whose bodies are in no piece, in runs of about as many bytes as a piece has."""
+    rows: list[int] = []
+    size = 0
+    for row, body in enumerate(image.bodies):
+        if body is None:
+            continue
+        if size + len(body) > PIECE_BYTES and rows:
+            yield rows
+            rows, size = [], 0
+        rows.append(row)
+        size += len(body)
+    if rows:
+        yield rows
 
 
 def _name_of(image: Image) -> str:

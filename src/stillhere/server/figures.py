@@ -24,9 +24,11 @@ from stillhere.store.erased import read_erased
 SILENT_S = 5.0
 _SHELVES = "SELECT kind, count(*), sum(closed <> '') FROM shelves GROUP BY kind"
 _RECORDS = (
-    "SELECT s.kind, sum(r.state <> 1), sum(r.state = 2), sum((r.state <> 1) * r.size),"
-    " max(r.modified) FROM records r JOIN shelves s ON s.id = r.shelf"
-    " WHERE r.collection <> '' GROUP BY s.kind"
+    "SELECT s.kind, sum(t.records), sum(t.held), sum(t.size), max(t.changed) FROM ("
+    "SELECT shelf, state <> 1 AS records, state = 2 AS held, (state <> 1) * size AS size,"
+    " modified AS changed FROM records WHERE collection <> ''"
+    " UNION ALL SELECT shelf, records, held, size, changed FROM pages"
+    ") t JOIN shelves s ON s.id = t.shelf GROUP BY s.kind"
 )
 
 

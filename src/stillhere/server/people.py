@@ -23,12 +23,10 @@ from stillhere.status.words import count
 from stillhere.store import LOST_TAIL, Core, Op, State, Store, epoch_of, seq_of
 from stillhere.store.accounts import find_folded, fold_name
 from stillhere.store.erased import read_erased
+from stillhere.store.pages import open_shelf
+from stillhere.store.shelf import find_shelf
 from stillhere.vault.keys import digest_name
 
-_HELD = (
-    "SELECT r.collection, r.href FROM records r JOIN shelves s ON s.id = r.shelf"
-    " WHERE s.account = ? AND s.kind = ? AND r.state = 2"
-)
 _NOTES = (
     "SELECT n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
     " WHERE s.account = ? AND s.kind = ? AND n.op = ? AND n.seq > ? ORDER BY n.seq"
@@ -114,7 +112,8 @@ def _person(core: Core, verdicts: list[ShelfVerdict]) -> PersonReport:
 def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
     said = found.verdict
     sql = core.reader()
-    held = set(sql.execute(_HELD, (found.account, found.kind))) if found.held_now else set()
+    row = find_shelf(sql, found.account, found.kind) if found.held_now else None
+    held = {record[:2] for record in open_shelf(sql, row).held()} if row is not None else set()
     missing = [
         Missing(lost.collection, lost.href, lost.uid, lost.cause, lost.modified)
         for lost in said.held

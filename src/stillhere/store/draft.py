@@ -11,16 +11,17 @@ from itertools import count
 import msgspec
 
 from stillhere.errors import BadInput, NotFound
-from stillhere.store.pieces import unpack_pieces
+from stillhere.store.pages import settle
 from stillhere.store.records import Change, Op, Record, State, epoch_of, seq_of
-from stillhere.store.shelf import Shelf, ShelfRow, encode_properties
+from stillhere.store.rows import RowShelf
+from stillhere.store.shelf import ShelfRow, encode_properties
 
 COLLECTION_MEDIA_TYPE = "application/vnd.stillhere.collection"
 _EMPTY = hashlib.sha256(b"").digest()
 _STATE_AFTER = {Op.PUT: State.PRESENT, Op.DELETE: State.DELETED}
 
 
-class ShelfWrite(Shelf):
+class ShelfWrite(RowShelf):
     """A shelf that can be changed, inside ``store.write`` only.
 
     Its readings show the state before this draft; nothing of a draft is kept when the
@@ -151,17 +152,6 @@ class ShelfWrite(Shelf):
         )
 
 
-def settle(connection: sqlite3.Connection, row: ShelfRow) -> None:
-    """Take a recovered shelf's bodies out of their pieces, and index its rows, once.
-
-    Raises Damaged, before anything is changed, where a piece does not open."""
-    if not row.settled:
-        unpack_pieces(connection, row.id)
-        connection.execute("UPDATE records SET indexed = 1 WHERE shelf = ?", (row.id,))
-        connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
-        row.settled = 1
-
-
 def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequence[Change]) -> None:
     """Bring the rows of a shelf to the state after ``changes``, which follow its last one.
 
@@ -170,7 +160,7 @@ def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequen
     settle(connection, row)
     state_changes = [change for change in changes if change.op in _STATE_AFTER]
     connection.executemany(
-        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 row.id,

@@ -7,7 +7,13 @@ key or name, ``traces`` while the core's file may, ``listed`` while the ledger n
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import NamedTuple
+
+from stillhere.errors import Damaged
+from stillhere.store.pages import open_shelf
+from stillhere.store.records import Record
+from stillhere.store.shelf import find_shelf
 
 NAME_BYTES = 32
 
@@ -30,7 +36,7 @@ class Erased(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """How much an account has in rows; records leave collections, passwords and devices out."""
+    """How much an account has; records leave collections, passwords and devices out."""
 
     records: int
     size: int
@@ -57,7 +63,7 @@ def erase_rows(sql: sqlite3.Connection, account: bytes, at: int, names: list[byt
     is let in to it. What the rows were overwritten with are zeros."""
     sql.execute("PRAGMA secure_delete = ON")
     try:
-        for table in ("records", "pieces", "positions", "notes"):
+        for table in ("records", "pages", "pieces", "positions", "notes"):
             sql.execute(
                 f"DELETE FROM {table} WHERE shelf IN"  # noqa: S608 (constants only)
                 " (SELECT id FROM shelves WHERE account = ?)",
@@ -81,13 +87,20 @@ def settle_erased(sql: sqlite3.Connection, account: bytes, what: str) -> None:
 
 def measure_account(sql: sqlite3.Connection, account: bytes) -> Extent:
     """How much would go with an account."""
-    records, size, devices = sql.execute(
-        "SELECT sum(s.kind <> 'account' AND r.collection <> ''), sum(r.size),"
-        " sum(s.kind = 'account' AND r.collection = 'devices')"
-        " FROM records r JOIN shelves s ON s.id = r.shelf WHERE s.account = ? AND r.state <> 1",
+    records, size = sql.execute(
+        "SELECT sum(n), sum(size) FROM ("
+        "SELECT s.kind <> 'account' AS n, r.size AS size"
+        " FROM records r JOIN shelves s ON s.id = r.shelf"
+        " WHERE s.account = ?1 AND r.collection <> '' AND r.state <> 1"
+        " UNION ALL SELECT p.records * (s.kind <> 'account'), p.size"
+        " FROM pages p JOIN shelves s ON s.id = p.shelf WHERE s.account = ?1)",
         (account,),
     ).fetchone()
-    return Extent(records or 0, size or 0, devices or 0)
+    devices: list[Record] = []
+    row = find_shelf(sql, account, "account")
+    with suppress(Damaged):  # what is broken can be erased all the same
+        devices = open_shelf(sql, row).records("devices") if row is not None else []
+    return Extent(records or 0, size or 0, len(devices))
 
 
 def _split(names: bytes) -> list[bytes]:

@@ -2,9 +2,8 @@
 
 A record lies with its body in one clustered row, ordered by shelf, collection and name:
 a listing, an export or a recovered shelf is one range of pages.
-Until a recovered shelf is first written to (``settled``), the two indexes leave out its rows
-and its bodies stay in their pieces, which makes the bulk of a recovery several times faster;
-a scan of one shelf is short.
+Until a recovered shelf is first written to (``settled``), it has no rows but one page
+(``store/pages.py``), with the figures that a scan of its rows would give.
 """
 
 from __future__ import annotations
@@ -69,11 +68,21 @@ CREATE TABLE records (
     digest     BLOB NOT NULL,
     modified   INTEGER NOT NULL,
     body       BLOB,
-    indexed    INTEGER NOT NULL,
     PRIMARY KEY (shelf, collection, href)
 ) WITHOUT ROWID;
-CREATE INDEX records_changed ON records (shelf, seq) WHERE indexed;
-CREATE INDEX records_uid ON records (shelf, uid) WHERE indexed;
+CREATE INDEX records_changed ON records (shelf, seq);
+CREATE INDEX records_uid ON records (shelf, uid);
+
+CREATE TABLE pages (
+    shelf   INTEGER PRIMARY KEY,
+    records INTEGER NOT NULL,
+    held    INTEGER NOT NULL,
+    size    INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    runs    BLOB NOT NULL,
+    digest  BLOB NOT NULL,
+    sheet   BLOB NOT NULL
+);
 
 CREATE TABLE pieces (
     shelf  INTEGER NOT NULL,
@@ -163,7 +172,7 @@ def _check_version(connection: sqlite3.Connection, path: Path, *, create: bool) 
 
 def clear_rows(connection: sqlite3.Connection) -> None:
     """Take everybody's rows out of the core, in the transaction at hand; it stays who it is."""
-    for table in ("accounts", "shelves", "records", "pieces", "positions", "notes"):
+    for table in ("accounts", "shelves", "records", "pages", "pieces", "positions", "notes"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 (the names above)
 
 

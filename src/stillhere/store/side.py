@@ -1,6 +1,6 @@
-"""Shelves that another process has put into rows, in a small core of their own beside this one.
+"""Shelves that another process has made pages of, in a small core of their own beside this one.
 
-The rows are copied by SQLite itself, without a word of Python in between, so that who is
+The pages are copied by SQLite itself, without a word of Python in between, so that who is
 served meanwhile keeps the interpreter.
 """
 
@@ -16,10 +16,8 @@ from stillhere.store.schema import TABLES
 _FOLDER = "mirror/rows"
 _PRAGMAS = ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536")
 _COPIED = {
-    "records": "collection, href, seq, state, uid, component, media_type, size, digest,"
-    " modified, body, indexed",
+    "pages": "records, held, size, changed, runs, digest, sheet",
     "pieces": "number, packed",
-    "positions": "collection, seq",
     "notes": "seq, op, collection, href, time, device, body",
 }
 

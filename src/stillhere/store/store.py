@@ -17,6 +17,7 @@ from stillhere.store.draft import ShelfWrite
 from stillhere.store.gate import Gate
 from stillhere.store.journal import Journal
 from stillhere.store.logins import Logins
+from stillhere.store.pages import open_shelf
 from stillhere.store.shelf import Shelf
 from stillhere.store.tokens import Tokens
 from stillhere.store.writer import Write, Writer
@@ -53,7 +54,7 @@ class Store:
         connection = self.core.reader()
         connection.execute("BEGIN")
         try:
-            yield Shelf(connection, self.gate.check(account, kind, connection))
+            yield open_shelf(connection, self.gate.check(account, kind, connection))
         finally:
             connection.execute("COMMIT")
 

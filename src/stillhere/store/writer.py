@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stillhere.errors import Fenced, StillhereError, Unavailable
-from stillhere.store.draft import ShelfWrite, apply_changes, save_head, settle
+from stillhere.store.draft import ShelfWrite, apply_changes, save_head
 from stillhere.store.gate import Gate
 from stillhere.store.journal import Journal, keep_receipt
+from stillhere.store.pages import settle
 from stillhere.store.records import ShelfChanges
 from stillhere.store.shelf import ShelfRow
 
@@ -238,10 +239,9 @@ class Writer:
         key = (write.account, write.kind)
         try:
             row, pending = shelves.get(key) or self._open(write)
+            settle(self._sql, row)
             draft = ShelfWrite(self._sql, row, self._epoch, write.device)
             result = write.fn(draft)
-            if draft.changes_made:
-                settle(self._sql, row)
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             with suppress(InvalidStateError):
                 write.done.set_exception(error)

@@ -36,7 +36,8 @@ class Image:
     tombstones and held records), or ``places`` beside them says where in ``pieces`` a body is
     (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
     each held record's body is missing. ``notes`` are the tail's conflicts and notes,
-    ``replaced`` what the tail superseded."""
+    ``replaced`` what the tail superseded. ``sheet`` is the columns' sheet and its digest, where
+    they are just as the vault has them."""
 
     account: bytes
     kind: str
@@ -52,6 +53,7 @@ class Image:
     exists: bool = True
     places: Sequence[int] = ()
     pieces: list[bytes] = field(default_factory=list)
+    sheet: tuple[bytes, bytes] | None = None
 
     @property
     def items(self) -> list[Item]:
@@ -100,6 +102,7 @@ def load_image(
             if level is entry.base:
                 image.columns = loaded.roster
                 image.bodies, image.places = loaded.bodies, loaded.places
+                image.sheet = (loaded.sheet, level.digest) if loaded.sheet else None
             else:
                 rows = _by_key(image.columns, image.bodies, image.places)
                 rows |= _by_key(loaded.roster, loaded.bodies, loaded.places)
@@ -120,6 +123,7 @@ def load_image(
         _check_gaps(image, source.tail, applied)
     if rows:
         ordered = sorted(rows.items())
+        image.sheet = None
         image.columns = roster_of([item for _, (item, _, _) in ordered])
         image.bodies = [body for _, (_, body, _) in ordered]
         image.places = [place for _, (_, _, place) in ordered]

@@ -23,7 +23,6 @@ from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.tail import Tail
 
 _digest = methodcaller("digest")
-FEW_BODIES = 8  # a chunk of fewer is taken out of its piece
 
 Key = tuple[str, str]
 
@@ -60,7 +59,7 @@ def load_level(
 
     Raises Damaged where its roster can't be had, BackendError."""
     chunks, lost = _read_chunks(source, level, data_key)
-    loaded = LoadedLevel(_load_roster(source, level, data_key, chunks), pieces)
+    loaded = LoadedLevel(*_load_roster(source, level, data_key, chunks), pieces)
     for chunk in chunks:
         if not (packed and loaded.refer(chunk, trusted=trusted)):
             loaded.unpack(chunk, trusted=trusted)
@@ -73,10 +72,11 @@ class LoadedLevel:
 
     A row's body is in ``bodies``, or in ``pieces`` at its place: number of the piece, from 1,
     << 32 | number in it (0: it is in no piece). ``missing`` says why a held record's body is
-    missing."""
+    missing; ``sheet`` are the roster's bytes as they were sealed (empty: they were not)."""
 
-    def __init__(self, roster: Roster, pieces: list[bytes]) -> None:
+    def __init__(self, roster: Roster, sheet: bytes, pieces: list[bytes]) -> None:
         self.roster = roster
+        self.sheet = sheet
         self.bodies: list[bytes | None] = [None] * len(roster)
         self.places: list[int] = [0] * len(roster)
         self.pieces = pieces
@@ -86,7 +86,7 @@ class LoadedLevel:
     def refer(self, chunk: BodyChunk, *, trusted: bool) -> bool:
         """Leave a chunk's bodies in their piece; False where they are better taken out."""
         present = self._present(chunk)
-        if len(present) < FEW_BODIES or not (trusted or self._proves(chunk, present)):
+        if not (trusted or self._proves(chunk, present)):
             return False
         self.pieces.append(chunk.piece)
         first = len(self.pieces) << PLACE_SHIFT
@@ -156,7 +156,7 @@ class LoadedLevel:
             else:
                 continue
             self.missing[roster.collections[number], roster.hrefs[number]] = cause
-        roster.states = bytes(held)
+        roster.states, self.sheet = bytes(held), b""
 
 
 def check_halves(source: ShelfSource, level: Level, data_key: bytes) -> Iterator[str]:
@@ -164,7 +164,7 @@ def check_halves(source: ShelfSource, level: Level, data_key: bytes) -> Iterator
     the other. Raises BackendError."""
     chunks, lost = _read_chunks(source, level, data_key)
     try:
-        _read_roster(source, level, data_key)
+        read_roster(_open_sheet(source, level, data_key), level.digest)
     except Damaged as error:
         yield f"its roster: {error.what}"
     try:
@@ -189,22 +189,22 @@ def _read_chunks(source: ShelfSource, level: Level, data_key: bytes) -> tuple[li
 
 def _load_roster(
     source: ShelfSource, level: Level, data_key: bytes, chunks: Sequence[BodyChunk]
-) -> Roster:
-    """A level's roster, from its own chunk or from the names beside its bodies.
+) -> tuple[Roster, bytes]:
+    """A level's roster with its sheet, or from the names beside its bodies, without.
 
     Raises Damaged."""
     try:
-        return _read_roster(source, level, data_key)
+        sheet = _open_sheet(source, level, data_key)
+        return read_roster(sheet, level.digest), sheet
     except Damaged as error:
         cause = error.what
     try:
-        return rebuild_roster(chunks, level.digest)
+        return rebuild_roster(chunks, level.digest), b""
     except Damaged as error:
         raise Damaged(f"its roster can't be read: {cause}; {error.what}") from None
 
 
-def _read_roster(source: ShelfSource, level: Level, data_key: bytes) -> Roster:
+def _open_sheet(source: ShelfSource, level: Level, data_key: bytes) -> bytes:
     assert source.manifest is not None
     chunk = read_chunk(source.vault, source.manifest.place(level.roster))
-    plain = open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
-    return read_roster(plain, level.digest)
+    return open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)

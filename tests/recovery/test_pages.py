@@ -1,4 +1,4 @@
-"""Recovered bodies that stay in their pieces are read, written over, and proven as rows are."""
+"""A recovered shelf that is still a page is read, written over, and proven as rows are."""
 
 from __future__ import annotations
 
@@ -11,35 +11,33 @@ from tests.recovery.service import Worn
 from stillhere.errors import Damaged
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
-from stillhere.vault import levels
 
 
 @pytest.fixture
-def working(worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Working:
-    """A recovered core that keeps every body that it can in a piece."""
-    monkeypatch.setattr(levels, "FEW_BODIES", 1)
+def working(worn: Worn, tmp_path: Path) -> Working:
+    """A recovered core, every shelf of it a page."""
     recovery = worn.recovery(tmp_path / "home")
     working = recovery.begin()
     recovery.run()
     return working
 
 
-def packed(working: Working) -> list[bytes]:
-    """The accounts whose contacts lie in pieces."""
+def paged(working: Working) -> list[bytes]:
+    """The accounts whose contacts are a page."""
     rows = working.core.reader().execute(
         "SELECT account FROM shelves WHERE kind = 'contacts'"
-        " AND id IN (SELECT shelf FROM pieces) ORDER BY id"
+        " AND id IN (SELECT shelf FROM pages) ORDER BY id"
     )
     return [account for (account,) in rows]
 
 
-def test_the_first_write_takes_every_body_out(working: Working) -> None:
-    account = packed(working)[0]
+def test_the_first_write_makes_rows_of_it(working: Working) -> None:
+    account = paged(working)[0]
     with working.store.read(account, "contacts") as shelf:
         before = {(r.collection, r.href): body for r, body in shelf.everything()}
         book = next(name for name, _ in before if name)
     working.store.write(account, "contacts", lambda s: s.put(book, "new.vcf", b"new")).result()
-    assert account not in packed(working)
+    assert account not in paged(working)
     with working.store.read(account, "contacts") as shelf:
         after = {(r.collection, r.href): body for r, body in shelf.everything()}
     assert after == before | {(book, "new.vcf"): b"new"}
@@ -47,18 +45,31 @@ def test_the_first_write_takes_every_body_out(working: Working) -> None:
     working.close()
 
 
-def test_a_piece_that_rots_in_the_core_is_named_and_holds_up_nobody_else(working: Working) -> None:
-    account, other = packed(working)[:2]
+ROT = {
+    "a piece that does not open": "UPDATE pieces SET packed = x'00' WHERE shelf = ?1",
+    "the bodies of another": "UPDATE pieces SET packed ="
+    " (SELECT packed FROM pieces WHERE shelf > ?1 LIMIT 1) WHERE shelf = ?1",
+    "the names of another": "UPDATE pages SET sheet ="
+    " (SELECT sheet FROM pages WHERE shelf > ?1 LIMIT 1) WHERE shelf = ?1",
+    "places that are wrong": "UPDATE pages SET runs = x'90' WHERE shelf = ?1",
+    "no piece": "DELETE FROM pieces WHERE shelf = ?1",
+}
+
+
+@pytest.mark.parametrize("rot", ROT.values(), ids=ROT)
+def test_a_page_that_rots_in_the_core_is_named_and_holds_up_nobody_else(
+    working: Working, rot: str
+) -> None:
+    account, other = paged(working)[:2]
     sql = sqlite3.connect(working.core.home / "core.sqlite")
-    sql.execute(
-        "UPDATE pieces SET packed = x'00' WHERE shelf ="
-        " (SELECT id FROM shelves WHERE account = ? AND kind = 'contacts')",
-        (account,),
-    )
+    (shelf,) = sql.execute(
+        "SELECT id FROM shelves WHERE account = ? AND kind = 'contacts'", (account,)
+    ).fetchone()
+    assert sql.execute(rot, (shelf,)).rowcount
     sql.commit()
     sql.close()
-    with working.store.read(account, "contacts") as shelf, pytest.raises(Damaged):
-        shelf.everything()
+    with pytest.raises(Damaged), working.store.read(account, "contacts") as found:
+        found.everything()
     broken = working.store.write(account, "contacts", lambda s: s.put("contacts", "n", b"n"))
     sound = working.store.write(other, "contacts", lambda s: s.put("contacts", "n", b"n"))
     with pytest.raises(Damaged):

@@ -1,0 +1,284 @@
+"""A recovered shelf as one proven page, until it is first written to.
+
+A page is what the vault proves a shelf with: its roster's sheet, and its bodies in their pieces.
+A recovery keeps it as it is, which takes a fraction of the time that a row for each record would;
+the first change makes it into rows (``settle``).
+
+A page proves itself whenever it is read: the sheet by its digest, a body by its record's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import repeat
+
+import msgspec
+
+from stillhere.bodies import PLACE_SHIFT, Piece, open_piece
+from stillhere.errors import Damaged
+from stillhere.rosters import DELETED, HELD, PRESENT, Roster, read_roster
+from stillhere.store.records import Collection, Delta, Record, State
+from stillhere.store.rows import RowShelf
+from stillhere.store.shelf import Shelf, ShelfRow, decode_properties
+
+Sheet = tuple[bytes, bytes]
+"""A roster's bytes and their digest."""
+
+Run = tuple[int, int, int]
+"""Bodies that lie in a row in one piece: the first record, how many, the first one's place."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
+_IN_PIECE = (1 << PLACE_SHIFT) - 1
+
+
+def add_page(
+    sql: sqlite3.Connection,
+    shelf: int,
+    sheet: Sheet,
+    roster: Roster,
+    places: Sequence[int],
+    pieces: Mapping[int, bytes],
+) -> None:
+    """Keep a shelf as a page, in the transaction at hand.
+
+    ``places`` has for each record where its body lies: the number of its piece, from 1, << 32 |
+    the number in it; 0 where it has none."""
+    first = bisect_right(roster.collections, "")
+    states, sizes = roster.states[first:], roster.sizes[first:]
+    if any(states):
+        sizes = [n for n, state in zip(sizes, states, strict=True) if state != DELETED]
+    sql.execute(
+        "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            shelf,
+            len(sizes),
+            states.count(HELD),
+            sum(sizes),
+            max(roster.modified[first:], default=0),
+            _encode(_runs_of(places)),
+            sheet[1],
+            sheet[0],
+        ),
+    )
+    sql.executemany(
+        "INSERT INTO pieces VALUES (?, ?, ?)",
+        [(shelf, number, packed) for number, packed in pieces.items()],
+    )
+
+
+def open_shelf(connection: sqlite3.Connection, row: ShelfRow) -> Shelf:
+    """A shelf, whether it is rows or still a page."""
+    return RowShelf(connection, row) if row.settled else PageShelf(connection, row)
+
+
+def settle(connection: sqlite3.Connection, row: ShelfRow) -> None:
+    """Make a page into rows, once, in the transaction at hand.
+
+    Raises Damaged, before anything is changed, where the page does not prove itself."""
+    if row.settled:
+        return
+    page = Page(connection, row.id)
+    bodies = [page.body(number) for number in range(len(page.roster))]
+    roster = page.roster
+    connection.executemany(
+        "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        zip(
+            repeat(row.id),
+            roster.collections,
+            roster.hrefs,
+            roster.seqs,
+            roster.states,
+            roster.uids,
+            roster.components,
+            roster.media_types,
+            roster.sizes,
+            roster.digest_list(),
+            roster.modified,
+            bodies,
+            strict=False,
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO positions VALUES (?, ?, ?)",
+        [(row.id, name, page.position(name)) for name in dict.fromkeys(roster.collections)],
+    )
+    for table in ("pages", "pieces"):
+        connection.execute(f"DELETE FROM {table} WHERE shelf = ?", (row.id,))  # noqa: S608
+    connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
+    row.settled = 1
+
+
+class Page:
+    """A page, opened: its roster, and its bodies piece by piece as they are asked for."""
+
+    def __init__(self, sql: sqlite3.Connection, shelf: int) -> None:
+        """Raises Damaged where the sheet does not prove itself."""
+        self._sql = sql
+        self._shelf = shelf
+        row = sql.execute(
+            "SELECT runs, digest, sheet FROM pages WHERE shelf = ?", (shelf,)
+        ).fetchone()
+        if row is None:
+            raise Damaged("the core has neither rows nor a page of a shelf")
+        runs, digest, sheet = row
+        self.roster = read_roster(sheet, digest)
+        self._runs = _decode_runs(runs)
+        self._pieces: dict[int, Piece] = {}
+
+    def span(self, collection: str) -> range:
+        """The records of a collection, tombstones included, by name."""
+        names = self.roster.collections
+        first = bisect_left(names, collection)
+        return range(first, bisect_right(names, collection, first))
+
+    def there(self, collection: str) -> Sequence[int]:
+        """The present and held records of a collection."""
+        span, states = self.span(collection), self.roster.states
+        if DELETED not in states:
+            return span
+        return [number for number in span if states[number] != DELETED]
+
+    def find(self, collection: str, href: str) -> int | None:
+        """A present or held record, or None."""
+        span, roster = self.span(collection), self.roster
+        number = bisect_left(roster.hrefs, href, span.start, span.stop)
+        if number == span.stop or roster.hrefs[number] != href or roster.states[number] == DELETED:
+            return None
+        return number
+
+    def position(self, collection: str) -> int:
+        """The last position of anything in a collection; 0 if there is nothing."""
+        span = self.span(collection)
+        return max(self.roster.seqs[span.start : span.stop], default=0)
+
+    def record(self, number: int) -> Record:
+        """One record or tombstone."""
+        roster = self.roster
+        return Record(
+            roster.collections[number],
+            roster.hrefs[number],
+            roster.seqs[number],
+            State(roster.states[number]),
+            roster.uids[number],
+            roster.components[number],
+            roster.media_types[number],
+            roster.sizes[number],
+            roster.digests[32 * number : 32 * number + 32],
+            roster.modified[number],
+        )
+
+    def body(self, number: int) -> bytes | None:
+        """A record's body, proven; None where it has none. Raises Damaged."""
+        roster = self.roster
+        if roster.states[number] != PRESENT:
+            return None
+        at = bisect_right(self._runs, number, key=_first_of) - 1
+        first, count, place = self._runs[at] if at >= 0 else (0, 0, 0)
+        if number >= first + count:
+            raise Damaged("a page of the core lacks a body that it must have")
+        place += number - first
+        body = self._piece(place >> PLACE_SHIFT).body(place & _IN_PIECE, roster.uids[number])
+        if sha256(body).digest() != roster.digests[32 * number : 32 * number + 32]:
+            raise Damaged("a body in a page of the core does not match its digest")
+        return body
+
+    def _piece(self, number: int) -> Piece:
+        piece = self._pieces.get(number)
+        if piece is None:
+            row = self._sql.execute(
+                "SELECT packed FROM pieces WHERE shelf = ? AND number = ?", (self._shelf, number)
+            ).fetchone()
+            if row is None:
+                raise Damaged("a page of the core lacks one of its pieces")
+            piece = self._pieces[number] = open_piece(row[0])
+        return piece
+
+
+class PageShelf(Shelf):
+    """A shelf read from its page."""
+
+    def __init__(self, connection: sqlite3.Connection, row: ShelfRow) -> None:
+        """Raises Damaged where the page does not prove itself."""
+        super().__init__(row)
+        self._page = Page(connection, row.id)
+
+    def collections(self) -> list[Collection]:
+        return list(map(self._collection, self._page.there("")))
+
+    def collection(self, name: str) -> Collection | None:
+        number = self._page.find("", name)
+        return None if number is None else self._collection(number)
+
+    def record(self, collection: str, href: str) -> Record | None:
+        number = self._page.find(collection, href)
+        return None if number is None else self._page.record(number)
+
+    def body(self, collection: str, href: str) -> tuple[Record, bytes | None] | None:
+        number = self._page.find(collection, href)
+        return None if number is None else self._with_body(number)
+
+    def records(self, collection: str) -> list[Record]:
+        return list(map(self._page.record, self._page.there(collection)))
+
+    def bodies(self, collection: str, hrefs: Sequence[str]) -> list[tuple[Record, bytes | None]]:
+        numbers = (self._page.find(collection, href) for href in dict.fromkeys(hrefs))
+        return [self._with_body(number) for number in numbers if number is not None]
+
+    def each_body(self, collection: str) -> Iterator[tuple[Record, bytes | None]]:
+        return map(self._with_body, self._page.there(collection))
+
+    def by_uid(self, collection: str, uid: str) -> Record | None:
+        uids = self._page.roster.uids
+        number = next((n for n in self._page.there(collection) if uids[n] == uid), None)
+        return None if number is None else self._page.record(number)
+
+    def changes(self, collection: str, since: int, limit: int | None = None) -> Delta:
+        roster = self._page.roster
+        span = self._page.span(collection)
+        newer = [n for n in span if roster.seqs[n] > since and roster.states[n] != HELD]
+        newer.sort(key=roster.seqs.__getitem__)
+        newer = newer[: None if limit is None else limit + 1]
+        return self._delta(collection, since, limit, list(map(self._page.record, newer)))
+
+    def position(self, collection: str) -> int:
+        return self._page.position(collection)
+
+    def held(self) -> list[Record]:
+        states = self._page.roster.states
+        return [self._page.record(n) for n, state in enumerate(states) if state == HELD]
+
+    def everything(self) -> list[tuple[Record, bytes | None]]:
+        return list(map(self._with_body, range(len(self._page.roster))))
+
+    def _with_body(self, number: int) -> tuple[Record, bytes | None]:
+        return self._page.record(number), self._page.body(number)
+
+    def _collection(self, number: int) -> Collection:
+        roster = self._page.roster
+        name, seq = roster.hrefs[number], roster.seqs[number]
+        properties = decode_properties(self._page.body(number))
+        return Collection(name, properties, seq, max(seq, self._page.position(name)))
+
+
+def _first_of(run: Run) -> int:
+    return run[0]
+
+
+def _runs_of(places: Sequence[int]) -> list[Run]:
+    if places and places[0] and list(places) == list(range(places[0], places[0] + len(places))):
+        return [(0, len(places), places[0])]  # nearly always
+    runs: list[Run] = []
+    for number, place in enumerate(places):
+        if not place:
+            continue
+        if runs:
+            first, count, start = runs[-1]
+            if number == first + count and place == start + count:
+                runs[-1] = (first, count + 1, start)
+                continue
+        runs.append((number, 1, place))
+    return runs
