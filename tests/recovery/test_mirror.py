@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.recovery.judge import Outcome, judge
 from tests.recovery.model import Put
-from tests.recovery.service import Worn
+from tests.recovery.service import Worn, bodies_of
 
 from stillhere.recovery.recovery import MIRROR_FOLDER
 from stillhere.recovery.workers import FEW_BYTES, Workers
@@ -118,6 +119,27 @@ def test_a_mirrored_vault_is_not_needed_any_more(worn: Worn, tmp_path: Path) -> 
     """Its disk may fail for good: ledger, tail and keys are near."""
     outcome = recover(worn, tmp_path / "home", lambda: shutil.rmtree(worn.place))
     assert outcome.how == "whole"
+
+
+def test_who_knocks_on_a_mirrored_core_needs_no_vault(worn: Worn, tmp_path: Path) -> None:
+    """The first shelf of a bucket is asked for when its manifest can't be had from there."""
+    answered = []
+
+    def announce(event: str, **_: object) -> None:
+        if event == "mirrored":
+            shutil.rmtree(worn.place)
+            for person in worn.people:
+                asyncio.run(working.store.gate.enter(person.account, "contacts"))
+                answered.append(bodies_of(working, person))
+
+    recovery = worn.recovery(tmp_path / "home", announce)
+    working = recovery.begin()
+    try:
+        recovery.run()
+        assert answered == [bodies_of(working, person) for person in worn.people]
+        assert all(map(len, answered))
+    finally:
+        working.close()
 
 
 def test_a_mirrored_tail_of_large_roll_ups_is_not_needed_either(worn: Worn, tmp_path: Path) -> None:

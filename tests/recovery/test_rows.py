@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from tests.recovery.judge import judge
 from tests.recovery.service import Worn
 
+from stillhere.recovery import unpack
 from stillhere.recovery.workers import Workers
+from stillhere.replication.compact import compact
 from stillhere.store.side import make_side, take_in
 
 SHELVES = "account, kind, closed, last_seq, chain, ends, settled, held"
@@ -50,6 +53,37 @@ def test_rows_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: 
             working.close()
     one, two = map(tables, homes)
     assert one == two
+
+
+def test_rows_are_made_beside_although_the_vault_is_gone(
+    worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once mirrored: every shelf comes that way, none by the writing thread itself."""
+    with worn.recovered(tmp_path / "earlier") as working:
+        compact(working)
+    monkeypatch.setattr(Workers, "many", True)
+    taken: list[int] = []
+
+    def watched(sql: sqlite3.Connection, first: int, last: int) -> list[int]:
+        ids = take_in(sql, first, last)
+        taken.extend(ids)
+        return ids
+
+    def announce(event: str, **_: object) -> None:
+        if event == "mirrored":
+            shutil.rmtree(worn.place)
+
+    monkeypatch.setattr(unpack, "take_in", watched)
+    recovery = worn.recovery(tmp_path / "home", announce)
+    working = recovery.begin()
+    try:
+        for person in worn.people:
+            person.book.end_epoch(working.identity.epoch)
+        recovery.run()
+        assert judge(working, worn).how == "whole"
+        assert len(taken) == 2 * len(worn.people)
+    finally:
+        working.close()
 
 
 def side_of(path: Path, *accounts: bytes) -> Path:

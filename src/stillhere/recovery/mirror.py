@@ -1,7 +1,7 @@
 """Step 5: what the vault holds is brought near and proven, chunk by chunk.
 
 for every bucket, in the order of the stages
-    copy its packs into the mirror, durably
+    copy its manifest and its packs into the mirror, durably
     unwrap the accounts' keys
     prove every roster against its head and every body against its digest
 """
@@ -23,7 +23,13 @@ from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.memory import Memory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.image import load_image
-from stillhere.vault.manifests import EMPTY_ROOT, Manifest, read_manifest
+from stillhere.vault.layout import manifest_name
+from stillhere.vault.manifests import (
+    EMPTY_ROOT,
+    Manifest,
+    open_manifest,
+    read_signed_manifest,
+)
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail
 
@@ -73,11 +79,12 @@ def mirror(
     for done in workers.run(mirror_bucket, with_keys):
         give_way()
         keys.learn(done.bucket, done.keys)
-        manifest = anchor.manifest(done.kind, done.bucket)  # read while the next are mirrored
         concerned = done.damaged
-        if concerned is None and manifest is not None:
-            concerned = frozenset(entry.account for entry in manifest.shelves)
-        damaged |= {(account, done.kind) for account in concerned or ()}
+        if concerned is None:
+            manifest = anchor.manifest(done.kind, done.bucket)
+            shelves = manifest.shelves if manifest is not None else []
+            concerned = frozenset(entry.account for entry in shelves)
+        damaged |= {(account, done.kind) for account in concerned}
         tick(done)
     return frozenset(damaged)
 
@@ -86,11 +93,16 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     """Copy and prove one bucket. Raises BackendError."""
     checked = view_of(bucket)
     vault = checked.vault
+    near = Path(bucket.mirror)
+    name = manifest_name(bucket.kind, bucket.bucket, bucket.number)
     try:
-        manifest = read_manifest(vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest)
+        signed = read_signed_manifest(
+            vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest
+        )
+        manifest = open_manifest(vault, name, signed)
     except Damaged:
         return Mirrored(bucket.kind, bucket.bucket, {}, 0, 0, None)
-    near = Path(bucket.mirror)
+    _write(near / name, signed)
     packs = {
         pack.name: data
         for pack in manifest.packs
@@ -99,7 +111,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as beside:
-        syncing = beside.submit(_sync, [near / name for name in packs])
+        syncing = beside.submit(_sync, [near / copied for copied in (name, *packs)])
         mirrored = _prove(bucket, checked, manifest, packs)
         syncing.result()
     if mirrored.damaged:  # the copy may be at fault: what is broken is read from the vault
@@ -109,12 +121,17 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
 
 
 def anchor_of_bucket(
-    bucket: Bucket, vault: Vault, manifest: Manifest, packs: dict[str, bytes]
+    bucket: Bucket,
+    vault: Vault,
+    manifest: Manifest,
+    packs: dict[str, bytes],
+    *,
+    newest: bool = False,
 ) -> Anchor:
     """What one bucket's shelves are loaded from: its packs in memory, and no journal."""
     loaded = Vault(Overlay(Memory(packs), vault.backend), vault.format, vault.verifier)
     anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
-    anchor.keep(bucket.kind, bucket.bucket, manifest)
+    anchor.keep(bucket.kind, bucket.bucket, manifest, newest=newest)
     return anchor
 
 
@@ -148,9 +165,13 @@ def _copy(backend: Backend, name: str, size: int, path: Path) -> bytes | None:
         data = backend.read(name)
     except (Missing, Damaged):
         return None
+    _write(path, data)
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(data)
-    return data
 
 
 def _sync(paths: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from stillhere.errors import StillhereError
 from stillhere.recovery.install import install_image, make_verdict
 from stillhere.recovery.keys import KitKeys
-from stillhere.recovery.mirror import anchor_of_bucket
+from stillhere.recovery.mirror import anchor_of_bucket, overlay
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.erased import read_erased
@@ -61,12 +61,12 @@ def _fill(plain: Plain, side: Path) -> list[tuple[int, list[int]]]:
     bucket = plain.bucket
     checked = view_of(bucket)
     keys, keyring = KitKeys(checked, bucket.keys), Keyring(plain.home)
-    manifest = read_manifest(
-        checked.vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest
-    )
     near = Path(bucket.mirror)
+    vault = overlay(near, checked.vault)  # which may be gone by now
+    manifest = read_manifest(vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest)
     packs = {pack.name: (near / pack.name).read_bytes() for pack in manifest.packs}
-    anchor = anchor_of_bucket(bucket, checked.vault, manifest, packs)
+    # a shelf that a later manifest knows more of is damaged, and one of the others
+    anchor = anchor_of_bucket(bucket, checked.vault, manifest, packs, newest=True)
     now = time.time_ns() // 1_000_000
     batches: list[tuple[int, list[int]]] = []
     room, number = 0, 0

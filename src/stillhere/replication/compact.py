@@ -102,7 +102,6 @@ def _fold(
         unproven += [(account, kind) for account in built.unproven]
         keyless = keyless or built.keyless
         evidence += built.evidence
-        anchor.forget(kind, bucket)
         done += len(shelves)
         count += 1
         if tick is not None:

@@ -1,15 +1,19 @@
 """The anchor: what must exist in a vault, as of when, and where each shelf's pieces are.
 
 Reading it costs the root manifest and an index of the journal's tail, both bounded; a
-bucket's manifest is read when the first shelf of it is asked for.
+bucket's manifest is read when a shelf of it is asked for, and only a few are kept, so that the
+memory for them does not grow with the service.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 
 from stillhere.errors import Damaged
+from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_writers, writers_with_journal
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.levels import ShelfSource
@@ -23,6 +27,39 @@ from stillhere.vault.manifests import (
 )
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail, read_tail
+
+KEPT_ENTRIES = 12_000  # 0.8 kB each; reading 500 of them again takes half a millisecond
+KEPT_LEAST = 2  # a knock goes to and fro between an account's shelf and another of its bucket
+
+_Key = tuple[str, int]
+
+
+class _Kept:
+    """The manifests that were asked for last, up to so many entries in all."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[_Key, Manifest] = {}
+        self._entries = 0
+        self._lock = Lock()  # knocks and the bulk read beside each other
+
+    def get(self, key: _Key) -> Manifest | None:
+        """A manifest, if it is one of the last."""
+        with self._lock:
+            manifest = self._manifests.pop(key, None)
+            if manifest is not None:
+                self._manifests[key] = manifest
+            return manifest
+
+    def put(self, key: _Key, manifest: Manifest) -> None:
+        """Keep a manifest, and let go of those that nobody has asked for the longest."""
+        with self._lock:
+            if (before := self._manifests.pop(key, None)) is not None:
+                self._entries -= len(before.shelves)
+            self._manifests[key] = manifest
+            self._entries += len(manifest.shelves)
+            while self._entries > KEPT_ENTRIES and len(self._manifests) > KEPT_LEAST:
+                oldest = self._manifests.pop(next(iter(self._manifests)))
+                self._entries -= len(oldest.shelves)
 
 
 @dataclass
@@ -39,32 +76,39 @@ class Anchor:
     tail: Tail
     epoch: int
     far: Vault | None = None
-    broken: dict[tuple[str, int], str] = field(default_factory=dict)
-    _manifests: dict[tuple[str, int], Manifest] = field(default_factory=dict)
-    _later: dict[tuple[str, int], dict[bytes, int]] = field(default_factory=dict)
+    broken: dict[_Key, str] = field(default_factory=dict)
+    _kept: _Kept = field(default_factory=_Kept)
+    _later: dict[_Key, dict[bytes, int]] = field(default_factory=dict)
 
     def manifest(self, kind: str, bucket: int) -> Manifest | None:
         """A bucket's manifest, or None where there is none (see ``broken``)."""
         key = (kind, bucket)
-        if key in self._manifests or key in self.broken:
-            return self._manifests.get(key)
-        named = manifests_of(self.root, kind).get(bucket)
-        if named is None:
+        if key in self.broken:
             return None
-        try:
-            self._manifests[key] = read_manifest(self.vault, kind, bucket, *named)
-        except Damaged as error:
-            self.broken[key] = error.what
-        return self._manifests.get(key)
+        manifest = self._kept.get(key)
+        named = manifests_of(self.root, kind).get(bucket)
+        if manifest is None and named is not None:
+            try:
+                manifest = self._read(kind, bucket, *named)
+            except Damaged as error:
+                self.broken[key] = error.what
+                return None
+            self._kept.put(key, manifest)
+        return manifest
 
-    def keep(self, kind: str, bucket: int, manifest: Manifest) -> None:
-        """Take a bucket's manifest that was read already."""
-        self._manifests[kind, bucket] = manifest
+    def _read(self, kind: str, bucket: int, number: int, digest: bytes) -> Manifest:
+        """A manifest from the mirror, or past it where the mirror does not have it whole."""
+        if self.far is not None:
+            with suppress(Damaged, BackendError):
+                return read_manifest(self.vault, kind, bucket, number, digest)
+        return read_manifest(self.far or self.vault, kind, bucket, number, digest)
 
-    def forget(self, kind: str, bucket: int) -> None:
-        """Let a bucket's manifest go from memory."""
-        self._manifests.pop((kind, bucket), None)
-        self._later.pop((kind, bucket), None)
+    def keep(self, kind: str, bucket: int, manifest: Manifest, *, newest: bool = False) -> None:
+        """Take a bucket's manifest that was read already; of one that is known to be the
+        ``newest`` no later one is looked for."""
+        self._kept.put((kind, bucket), manifest)
+        if newest:
+            self._later[kind, bucket] = {}
 
     def source(self, account: bytes, kind: str, *, far: bool = False) -> ShelfSource:
         """Where one shelf's pieces are, in the mirror or (``far``) past it."""

@@ -146,6 +146,14 @@ def write_manifest(vault: Vault, signer: Signer, manifest: Manifest) -> bytes:
 
 def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: bytes) -> Manifest:
     """The manifest that a root names, from whichever copy proves itself. Raises Damaged."""
+    signed = read_signed_manifest(vault, kind, bucket, number, digest)
+    return open_manifest(vault, manifest_name(kind, bucket, number), signed)
+
+
+def read_signed_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: bytes) -> bytes:
+    """The bytes of the manifest that a root names, from whichever copy has its digest.
+
+    Raises Damaged, BackendError."""
     name = manifest_name(kind, bucket, number)
     silent: BackendError | None = None
     for copy in (name, twin(name)):
@@ -157,9 +165,13 @@ def read_manifest(vault: Vault, kind: str, bucket: int, number: int, digest: byt
             silent = error
             continue
         if hashlib.sha256(data).digest() == digest:
-            body = vault.verifier.verify(name, data)
-            return decode(_manifests, expand(body, name), name)
+            return data
     raise silent or Damaged(f"{name} is missing or broken, and so is its twin")
+
+
+def open_manifest(vault: Vault, name: str, signed: bytes) -> Manifest:
+    """What a signed manifest says. Raises Damaged."""
+    return decode(_manifests, expand(vault.verifier.verify(name, signed), name), name)
 
 
 def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Manifest | None:
@@ -172,8 +184,7 @@ def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Man
         name = manifest_name(kind, bucket, number)
         for copy in (name, twin(name)):
             with suppress(Missing, Damaged):
-                body = vault.verifier.verify(name, vault.backend.read(copy))
-                return decode(_manifests, expand(body, name), name)
+                return open_manifest(vault, name, vault.backend.read(copy))
     return None
 
 
