@@ -101,6 +101,13 @@ def exchange_all(home: Path) -> None:
         path.write_bytes(data)
 
 
+@pytest.fixture(params=[False, True], ids=["chunks", "pages"])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a small vault is brought near, and as a large one."""
+    monkeypatch.setattr(Workers, "many", request.param)
+
+
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("die", [False, True], ids=["in one life", "in two lives"])
 @pytest.mark.parametrize("ruin", [flip_all, empty_all, halve_all, delete_all, exchange_all])
 def test_a_broken_copy_is_made_good_from_the_vault(
@@ -115,12 +122,14 @@ def test_a_broken_copy_is_made_good_from_the_vault(
     assert recover(worn, home, meddle, die=die).how == "whole"
 
 
+@pytest.mark.usefixtures("many")
 def test_a_mirrored_vault_is_not_needed_any_more(worn: Worn, tmp_path: Path) -> None:
     """Its disk may fail for good: ledger, tail and keys are near."""
     outcome = recover(worn, tmp_path / "home", lambda: shutil.rmtree(worn.place))
     assert outcome.how == "whole"
 
 
+@pytest.mark.usefixtures("many")
 def test_who_knocks_on_a_mirrored_core_needs_no_vault(worn: Worn, tmp_path: Path) -> None:
     """The first shelf of a bucket is asked for when its manifest can't be had from there."""
     answered = []
@@ -142,6 +151,7 @@ def test_who_knocks_on_a_mirrored_core_needs_no_vault(worn: Worn, tmp_path: Path
         working.close()
 
 
+@pytest.mark.usefixtures("many")
 def test_a_mirrored_tail_of_large_roll_ups_is_not_needed_either(worn: Worn, tmp_path: Path) -> None:
     with worn.recovered(tmp_path / "earlier") as working:
         for number in range(4):

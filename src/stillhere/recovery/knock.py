@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stillhere.errors import Closed, Damaged, Erased
+from stillhere.recovery.beside import Sides
 from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import install, prove_shelf
@@ -19,9 +20,9 @@ from stillhere.vault.keys import digest_name, find_name
 class Knocks:
     """Opens single shelves for the store's gate.
 
-    ``names_proven`` once every account is in rows: until then a name that is not found may be
-    one that is lost. ``over`` once the anchor is not the newest any more; set in the writing
-    thread, after which nothing of it comes into rows."""
+    ``sides`` once every shelf is near. ``names_proven`` once every account is in the core:
+    until then a name that is not found may be one that is lost. ``over`` once the anchor is
+    not the newest any more; set in the writing thread, after which nothing of it comes in."""
 
     def __init__(self, checked: Checked, anchor: Anchor, keys: KitKeys, store: Store) -> None:
         self._checked = checked
@@ -30,6 +31,7 @@ class Knocks:
         self._store = store
         self.names_proven = False
         self.over = False
+        self.sides: Sides | None = None
 
     def find(self, folded: str) -> bytes | None:
         """The account of a name. Raises Closed while "nobody's" is not proven."""
@@ -51,17 +53,21 @@ class Knocks:
         """Recover one shelf; its account's own shelf first. Raises Closed, Erased."""
         if is_erased(self._store.core.reader(), account):
             raise Erased("this account was erased", safe="nothing was changed")
+        wanted = self._not_in_core(account, kind)
+        if self.sides is not None:
+            for one in wanted:
+                self.sides.take_shelf(account, one, self._check_current)
+            wanted = self._not_in_core(account, kind)
         try:
             proven = [
-                prove_shelf(self._anchor, self._keys, self._store, account, wanted)
-                for wanted in dict.fromkeys((ACCOUNT, kind))
-                if not self._in_rows(account, wanted)
+                prove_shelf(self._anchor, self._keys, self._store, account, one) for one in wanted
             ]
         except BackendError as error:
             raise _not_now(error.what) from error
         if any(not shelf.image.exists for shelf in proven):
             raise _not_now("nothing of this shelf was found yet")
-        install(self._store, proven, self._check_current, urgent=True).result()
+        if proven:
+            install(self._store, proven, self._check_current, urgent=True).result()
 
     def _check_current(self) -> None:
         if self.over:
@@ -71,11 +77,14 @@ class Knocks:
         """Let go of the keys of accounts that are erased."""
         self._keys.forget(accounts)
 
-    def _in_rows(self, account: bytes, kind: str) -> bool:
-        row = self._store.core.reader().execute(
-            "SELECT 1 FROM shelves WHERE account = ? AND kind = ?", (account, kind)
+    def _not_in_core(self, account: bytes, kind: str) -> list[str]:
+        """Of the account's own shelf and the one asked for, those that are to be opened."""
+        rows = self._store.core.reader().execute(
+            "SELECT kind FROM shelves WHERE account = ? AND kind IN (?, ?)",
+            (account, ACCOUNT, kind),
         )
-        return row.fetchone() is not None
+        there = {row[0] for row in rows}
+        return [one for one in dict.fromkeys((ACCOUNT, kind)) if one not in there]
 
 
 def _not_now(cause: str) -> Closed:

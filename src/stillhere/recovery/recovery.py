@@ -31,15 +31,23 @@ from pathlib import Path
 import msgspec
 
 from stillhere.errors import Unavailable
+from stillhere.recovery.beside import Sides
+from stillhere.recovery.bucket import Mirrored
 from stillhere.recovery.check import Checked, check
 from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
-from stillhere.recovery.mirror import Mirrored, mirror, mirror_tail, overlay
+from stillhere.recovery.mirror import (
+    MIRROR_FOLDER,
+    buckets_of,
+    mirror,
+    mirror_tail,
+    overlay,
+)
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
-from stillhere.recovery.workers import Workers, buckets_of
+from stillhere.recovery.workers import Workers
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.replication.witness import Seen
@@ -47,7 +55,6 @@ from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.schema import clear_rows
-from stillhere.store.side import clear_sides
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_epochs
@@ -55,7 +62,6 @@ from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
 
 STAGES = (ACCOUNT, "contacts")
-MIRROR_FOLDER = "mirror"
 SWITCH_S = 0.0005  # the bulk holds the interpreter no longer than this when somebody waits
 
 Announce = Callable[..., None]
@@ -84,7 +90,6 @@ class Recovery:
         self._seen = seen
         self._behind = behind
         self.stages = [Stage(kind) for kind in stages]
-        self.mirrored: list[Mirrored] = []
         self._brought = False
 
     def begin(self) -> Working:
@@ -183,7 +188,7 @@ class Recovery:
         self.working.store.install(forget, durable=True).result()
 
     def _bring(self) -> None:
-        clear_sides(self._home)
+        shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)  # of a run that was cut short
         if self._fenced:
             self.working.eraser.complete()  # else a later start does
         store = self.working.store
@@ -210,30 +215,32 @@ class Recovery:
             ).result()
 
     def _mirror(self, workers: Workers) -> Bulk:
+        checked, anchor, store = self._checked, self.anchor, self.working.store
         folder = self._home / MIRROR_FOLDER
         kinds = [stage.kind for stage in self.stages]
-        self.mirrored.clear()
-        buckets = buckets_of(self._checked, self.anchor, kinds, folder)
-        store = self.working.store
-        untrusted = mirror(
-            self.anchor,
-            buckets,
-            workers,
-            self._keys,
-            self.mirrored.append,
-            store.gate.give_way,
-        )
-        self.anchor.look_for_later(kinds)
-        near = overlay(folder, self._checked.vault)
-        mirror_tail(self.anchor.tail, folder, near)
-        self.anchor.vault, self.anchor.far = near, self._checked.vault
+        sides = Sides(store, anchor.vault.bucket_bits)
+        size = records = 0
+
+        def tick(done: Mirrored) -> None:
+            nonlocal size, records
+            size += done.size
+            records += done.records
+            sides.add(done)
+
+        buckets = buckets_of(checked, anchor, store.core, kinds, beside=workers.many)
+        untrusted = mirror(anchor, buckets, workers, self._keys, tick, store.gate.give_way)
+        anchor.look_for_later(kinds)
+        near = overlay(folder, checked.vault)
+        mirror_tail(anchor.tail, folder, near)
+        anchor.vault, anchor.far = near, checked.vault
+        self._knocks.sides = sides
         self._announce(
             "mirrored",
-            bytes=sum(done.size for done in self.mirrored),
-            records=sum(done.records for done in self.mirrored),
+            bytes=size,
+            records=records,
             damaged_shelves=len(untrusted),
         )
-        return Bulk(self.anchor, self._keys, store, workers, buckets, untrusted)
+        return Bulk(anchor, self._keys, store, sides, untrusted)
 
     def _unpack(self, stage: Stage, accounts: Sequence[bytes], bulk: Bulk) -> None:
         started = time.monotonic()

@@ -1,34 +1,30 @@
-"""Step 6: shelves into rows, stage by stage, in batches that leave room for those who wait.
+"""Step 6: shelves into the core, stage by stage, in batches that leave room for those who wait.
 
-Plain shelves come as rows from other processes, and are copied (``rows.py``). The others, and
-all of a small vault, are loaded and put into rows by the writing thread itself: another thread
-would hand the interpreter to and fro at every row.
+Plain shelves are pages that other processes have made, and are copied (``beside.py``). The
+others, and all of a small vault, are loaded one by one by the writing thread itself: another
+thread would hand the interpreter to and fro.
 
 A batch is whole shelves in one transaction, heads and verdicts with them, so a recovery that is
-killed goes on with the shelves that are not in rows yet.
+killed goes on with the shelves that are not in the core yet.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 from stillhere.errors import Unavailable
+from stillhere.recovery.beside import Sides
 from stillhere.recovery.install import Installed, install_image
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
-from stillhere.recovery.rows import Plain, Rows, make_rows
-from stillhere.recovery.workers import Bucket, Workers
-from stillhere.store.side import take_in
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
-from stillhere.vault.layout import bucket_of
 
 BATCH_ROWS = 1500  # about 10 ms of the writing thread
 AHEAD = 2  # batches that wait for the writing thread
@@ -60,55 +56,19 @@ class Bulk:
     anchor: Anchor
     keys: KitKeys
     store: Store
-    workers: Workers
-    buckets: Sequence[Bucket]
+    sides: Sides
     untrusted: frozenset[tuple[bytes, str]]
 
 
 def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
-    """Bring every shelf of one kind into rows. Raises Unavailable."""
+    """Bring every shelf of one kind into the core. Raises Unavailable."""
     touched = bulk.anchor.touched(stage.kind)
-    made = _make_plain(bulk, stage.kind, touched)
     accounts = list(accounts)
-    if made is not None:
-        _load(bulk, stage, [account for account in accounts if account in touched])
-        _take_in_plain(bulk, stage, made)
+    _load(bulk, stage, [account for account in accounts if account in touched])
+    for shelves, records in bulk.sides.take_stage(stage.kind):
+        stage.shelves += shelves
+        stage.records += records
     _load(bulk, stage, accounts)
-
-
-def _make_plain(bulk: Bulk, kind: str, touched: set[bytes]) -> Iterator[Rows] | None:
-    """Have processes make rows of the shelves that nothing is the matter with."""
-    if not bulk.workers.many or bulk.anchor.tail.gaps:  # any shelf may have lost something
-        return None
-    core, bits = bulk.store.core, bulk.anchor.vault.bucket_bits
-    others = core.shelves_of(kind) | touched
-    others |= {account for account, where in bulk.untrusted if where == kind}
-    by_bucket = defaultdict(set)
-    for account in others:
-        by_bucket[bucket_of(account, bits)].add(account)
-    plain = [
-        Plain(
-            replace(bucket, keys=bulk.keys.of_bucket(bucket.bucket)),
-            core.home,
-            frozenset(by_bucket[bucket.bucket]),
-        )
-        for bucket in bulk.buckets
-        if bucket.kind == kind
-    ]
-    return bulk.workers.run(make_rows, plain)
-
-
-def _take_in_plain(bulk: Bulk, stage: Stage, made: Iterable[Rows]) -> None:
-    """Copy the rows that processes made."""
-    store = bulk.store
-    for rows in made:
-        for first, records in rows.batches:
-            store.gate.give_way()
-            take = partial(take_in, first=first, last=first + len(records) - 1)
-            taken = store.install(take, side=rows.side).result()
-            stage.shelves += len(taken)
-            stage.records += sum(records[number - first] for number in taken)
-        rows.side.unlink(missing_ok=True)
 
 
 def _load(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:

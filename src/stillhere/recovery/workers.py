@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stillhere.recovery.check import Checked, check
-from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
 from stillhere.vault.kit import Kit
 from stillhere.vault.opened import Vault
@@ -41,6 +40,7 @@ class Bucket:
     """One bucket of one kind: enough for a process that knows nothing yet."""
 
     place: str
+    home: str
     mirror: str
     vault: bytes
     seed: bytes = field(repr=False)
@@ -51,26 +51,8 @@ class Bucket:
     epoch: int
     keys: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     """Data keys of accounts in it that are open already."""
-
-
-def buckets_of(
-    checked: Checked, anchor: Anchor, kinds: Sequence[str], mirror: Path
-) -> list[Bucket]:
-    """Every bucket of these kinds that the root manifest names, kind by kind."""
-    return [
-        Bucket(
-            checked.vault.backend.place,
-            str(mirror),
-            checked.kit.vault,
-            checked.kit.seed,
-            kind,
-            bucket,
-            *anchor.root.buckets[kind][bucket],
-            anchor.epoch,
-        )
-        for kind in kinds
-        for bucket in anchor.buckets(kind)
-    ]
+    others: frozenset[bytes] | None = None
+    """Accounts whose shelf is not to become a page beside the core (None: no shelf is)."""
 
 
 class Workers:

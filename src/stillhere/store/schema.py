@@ -141,7 +141,7 @@ def connect(home: Path, *, create: bool = False) -> sqlite3.Connection:
             safe="nothing was changed",
             hint="make one with: stillhere init, or bring one back with: stillhere recover",
         )
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
     try:
         if create:
             connection.execute("PRAGMA page_size = 16384")

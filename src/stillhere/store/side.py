@@ -6,14 +6,19 @@ served meanwhile keeps the interpreter.
 
 from __future__ import annotations
 
-import shutil
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stillhere.store.schema import TABLES
 
-_FOLDER = "mirror/rows"
+_FOLDER = "mirror/pages"
+_NONCE = bytes(12)  # every key is used once
 _PRAGMAS = ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536")
 _COPIED = {
     "pages": "records, held, size, changed, runs, digest, sheet",
@@ -36,11 +41,6 @@ def sides_of(home: Path) -> set[tuple[str, int]]:
     return found
 
 
-def clear_sides(home: Path) -> None:
-    """Remove what a recovery that was cut short has left beside the core in ``home``."""
-    shutil.rmtree(home / _FOLDER, ignore_errors=True)
-
-
 def make_side(path: Path) -> sqlite3.Connection:
     """A new, empty core beside; nothing of it need survive anything."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,6 +50,36 @@ def make_side(path: Path) -> sqlite3.Connection:
         sql.execute(f"PRAGMA {pragma}")
     sql.executescript(f"BEGIN; {TABLES} DROP INDEX records_changed; DROP INDEX records_uid; COMMIT")
     return sql
+
+
+class Seal(NamedTuple):
+    """What shows that a core beside is as its maker left it: a key of its own, and a tag."""
+
+    key: bytes
+    tag: bytes
+
+
+def seal_side(path: Path) -> Seal:
+    """The seal of a file that is complete: GMAC (NIST SP 800-38D), the quickest there is."""
+    key = os.urandom(32)
+    return Seal(key, AESGCM(key).encrypt(_NONCE, b"", path.read_bytes()))
+
+
+def is_sound(path: Path, seal: Seal) -> bool:
+    """Whether a file is still what was sealed."""
+    try:
+        AESGCM(seal.key).decrypt(_NONCE, seal.tag, path.read_bytes())
+    except (InvalidTag, OSError):
+        return False
+    return True
+
+
+def find_in_side(sql: sqlite3.Connection, account: bytes, kind: str) -> int | None:
+    """The id that a shelf has in the core attached as ``side``, if it is there."""
+    row = sql.execute(
+        "SELECT id FROM side.shelves WHERE account = ? AND kind = ?", (account, kind)
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def take_in(sql: sqlite3.Connection, first: int, last: int) -> list[int]:

@@ -187,7 +187,7 @@ class Writer:
             if item.durable:
                 self._sql.execute("PRAGMA synchronous = FULL")
             if item.side is not None:
-                self._sql.execute("ATTACH ? AS side", (str(item.side),))
+                self._sql.execute("ATTACH ? AS side", (f"{item.side.absolute().as_uri()}?mode=rw",))
             self._sql.execute("BEGIN IMMEDIATE")
             result = item.fn(self._sql)
             self._sql.execute("COMMIT")

@@ -10,7 +10,7 @@ import pytest
 from tests.recovery.judge import judge
 from tests.recovery.service import Worn
 
-from stillhere.recovery import unpack
+from stillhere.recovery import beside
 from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
 from stillhere.store.side import make_side, take_in
@@ -41,9 +41,9 @@ def test_rows_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: 
     there = worn.copy(tmp_path / "other")
     homes = tmp_path / "one", tmp_path / "two"
     ways = (worn, homes[0], False), (there, homes[1], True)
-    for service, home, beside in ways:
+    for service, home, many in ways:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Workers, "many", beside)
+            patch.setattr(Workers, "many", many)
             recovery = service.recovery(home)
             working = recovery.begin()
             for person in service.people:
@@ -73,7 +73,7 @@ def test_rows_are_made_beside_although_the_vault_is_gone(
         if event == "mirrored":
             shutil.rmtree(worn.place)
 
-    monkeypatch.setattr(unpack, "take_in", watched)
+    monkeypatch.setattr(beside, "take_in", watched)
     recovery = worn.recovery(tmp_path / "home", announce)
     working = recovery.begin()
     try:

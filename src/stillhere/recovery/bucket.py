@@ -1,0 +1,210 @@
+"""One bucket brought near, chunk by chunk, and proven: the work of one process.
+
+read its manifest and its packs, and unwrap its accounts' keys
+for every shelf
+    prove its rosters against its head, and every body against its digest
+    nothing is the matter with it: its page goes into a core beside the one that serves
+    the journal has touched it: its chunks go into the mirror, to be folded with the journal
+    damaged: whoever wants it asks the vault
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stillhere.errors import Damaged
+from stillhere.recovery.install import install_image, make_verdict
+from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.workers import Bucket, view_of
+from stillhere.store.accounts import ACCOUNT
+from stillhere.store.erased import read_erased
+from stillhere.store.keyring import Keyring
+from stillhere.store.schema import connect
+from stillhere.store.side import Seal, make_side, seal_side, side_path
+from stillhere.vault.anchor import Anchor
+from stillhere.vault.backends import Missing
+from stillhere.vault.backends.memory import Memory
+from stillhere.vault.backends.overlay import Overlay
+from stillhere.vault.image import Image, load_image
+from stillhere.vault.layout import manifest_name
+from stillhere.vault.manifests import (
+    EMPTY_ROOT,
+    Manifest,
+    ShelfEntry,
+    open_manifest,
+    read_signed_manifest,
+)
+from stillhere.vault.opened import Vault
+from stillhere.vault.tail import Tail
+
+BATCH_BYTES = 1 << 20  # some 5 ms of the writing thread
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A core beside with a bucket's plain shelves: its file, the seal that shows it unchanged,
+    and its shelves in batches of (first id, records of each)."""
+
+    path: Path
+    seal: Seal = field(repr=False)
+    batches: Sequence[tuple[int, list[int]]]
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A bucket that is near: its keys, the records proven, the files that it became, and the
+    shelves with damage (None: nobody knows, since its manifest could not be read)."""
+
+    kind: str
+    bucket: int
+    keys: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    records: int = 0
+    size: int = 0
+    damaged: frozenset[bytes] | None = None
+    files: Sequence[Path] = ()
+    beside: Beside | None = None
+
+
+def mirror_bucket(bucket: Bucket) -> Mirrored:
+    """Copy and prove one bucket. Raises BackendError, OSError, sqlite3.Error."""
+    checked = view_of(bucket)
+    vault = checked.vault
+    near = Path(bucket.mirror)
+    name = manifest_name(bucket.kind, bucket.bucket, bucket.number)
+    try:
+        signed = read_signed_manifest(
+            vault, bucket.kind, bucket.bucket, bucket.number, bucket.digest
+        )
+        manifest = open_manifest(vault, name, signed)
+    except Damaged:
+        return Mirrored(bucket.kind, bucket.bucket)
+    packs = _read_packs(vault, manifest)
+    chunks = _Chunks(near, manifest, packs)
+    pages = _Pages(bucket) if bucket.others is not None else None
+    keys = KitKeys(checked, bucket.keys)
+    anchor = _anchor_of(bucket, vault, manifest, packs)
+    found: dict[bytes, bytes] = {}
+    damaged, records = set(), 0
+    for entry in manifest.shelves:
+        account = entry.account
+        if account in checked.erased:
+            continue
+        if keys.failing(account):
+            damaged.add(account)
+            continue
+        data_key = found[account] = keys.get(account)
+        image = load_image(anchor.source(account, bucket.kind), data_key, packed=True)
+        records += len(image.columns)
+        if image.missing or image.problems:
+            damaged.add(account)
+        elif pages is None or not pages.add(image, data_key):
+            chunks.keep(entry)
+    (near / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (near / name).write_bytes(signed)
+    return Mirrored(
+        bucket.kind,
+        bucket.bucket,
+        found,
+        records,
+        sum(map(len, packs.values())),
+        frozenset(damaged),
+        [near / name, *chunks.close()],
+        pages.close() if pages is not None else None,
+    )
+
+
+class _Pages:
+    """A core beside, filled shelf by shelf."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        home = Path(bucket.home)
+        self._kind = bucket.kind
+        self._others = bucket.others or frozenset()
+        self._path = side_path(home, f"{bucket.kind}-{bucket.bucket:04x}")
+        self._sql = make_side(self._path)
+        self._erased = _erased_by_now(home)  # after the file is there: an erasure waits for it
+        self._keyring = Keyring(home) if bucket.kind == ACCOUNT else None
+        self._now = time.time_ns() // 1_000_000
+        self._batches: list[tuple[int, list[int]]] = []
+        self._number = self._room = 0
+        self._sql.execute("BEGIN")
+
+    def add(self, image: Image, data_key: bytes) -> bool:
+        """Keep a shelf as a page; False for one that is not to lie here."""
+        account = image.account
+        if account in self._others:
+            return False
+        if account in self._erased:
+            return True
+        wrapped = self._keyring.wrap(data_key, account) if self._keyring is not None else None
+        installed = install_image(self._sql, image, make_verdict(image, self._now), wrapped)
+        self._number += 1
+        if self._room <= 0:
+            self._batches.append((self._number, []))
+            self._room = BATCH_BYTES
+        self._batches[-1][1].append(installed.records)
+        self._room -= 1024 + sum(map(len, image.pieces))
+        return True
+
+    def close(self) -> Beside:
+        self._sql.execute("COMMIT")
+        self._sql.close()
+        return Beside(self._path, seal_side(self._path), self._batches)
+
+
+class _Chunks:
+    """Some of a bucket's chunks, each where it lies in its pack; the rest of the pack is a hole."""
+
+    def __init__(self, near: Path, manifest: Manifest, packs: dict[str, bytes]) -> None:
+        self._near = near
+        self._manifest = manifest
+        self._packs = packs
+        self._kept: dict[str, list[tuple[int, int]]] = {}
+
+    def keep(self, entry: ShelfEntry) -> None:
+        for level in filter(None, (entry.base, entry.delta)):
+            for span in (level.roster, *level.bodies):
+                pack, offset, length = self._manifest.place(span)
+                self._kept.setdefault(pack, []).append((offset, length))
+
+    def close(self) -> list[Path]:
+        paths = []
+        for pack, spans in self._kept.items():
+            path, data = self._near / pack, memoryview(self._packs[pack])
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                for offset, length in sorted(spans):
+                    file.seek(offset)
+                    file.write(data[offset : offset + length])
+            paths.append(path)
+        return paths
+
+
+def _read_packs(vault: Vault, manifest: Manifest) -> dict[str, bytes]:
+    """A bucket's packs by name, those that can be read."""
+    packs = {}
+    for pack in manifest.packs:
+        try:
+            packs[pack.name] = vault.backend.read(pack.name)
+        except (Missing, Damaged):
+            continue
+    return packs
+
+
+def _anchor_of(bucket: Bucket, vault: Vault, manifest: Manifest, packs: dict[str, bytes]) -> Anchor:
+    """What one bucket's shelves are loaded from: its packs in memory, and no journal."""
+    loaded = Vault(Overlay(Memory(packs), vault.backend), vault.format, vault.verifier)
+    anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
+    anchor.keep(bucket.kind, bucket.bucket, manifest)
+    return anchor
+
+
+def _erased_by_now(home: Path) -> frozenset[bytes]:
+    sql = connect(home)
+    try:
+        return frozenset(read_erased(sql))
+    finally:
+        sql.close()
