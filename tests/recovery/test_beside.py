@@ -1,4 +1,4 @@
-"""Rows that other processes make are those that the serving one would have made."""
+"""Pages that other processes make are those that the serving one would have made."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import pytest
 from tests.recovery.judge import judge
 from tests.recovery.service import Worn
 
+from stillhere.errors import Damaged
 from stillhere.recovery import beside
 from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
-from stillhere.store.side import make_side, take_in
+from stillhere.store.pages import NewPage
+from stillhere.store.recovered import Batch, Beside, Recovered, add_recovered, read_batch
+from stillhere.store.schema import connect
 
 SHELVES = "account, kind, closed, last_seq, chain, ends, settled, held"
 SIBLING = "(SELECT hex(account) || kind FROM shelves WHERE id = shelf)"
@@ -24,7 +27,7 @@ def tables(home: Path) -> dict[str, list[object]]:
     sql = sqlite3.connect(home / "core.sqlite")
     asked = {
         "shelves": SHELVES,
-        "pages": f"{SIBLING}, records, held, size, changed, runs, digest, sheet",
+        "pages": f"{SIBLING}, records, held, size, changed, runs, digest, sheet, piece",
         "pieces": f"{SIBLING}, number, packed",
         "notes": f"{SIBLING}, seq, op, collection, href, body",
         "accounts": "account, name, folded",
@@ -37,7 +40,7 @@ def tables(home: Path) -> dict[str, list[object]]:
     return found
 
 
-def test_rows_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: Path) -> None:
+def test_pages_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: Path) -> None:
     there = worn.copy(tmp_path / "other")
     homes = tmp_path / "one", tmp_path / "two"
     ways = (worn, homes[0], False), (there, homes[1], True)
@@ -55,25 +58,26 @@ def test_rows_made_beside_are_those_of_the_writing_thread(worn: Worn, tmp_path: 
     assert one == two
 
 
-def test_rows_are_made_beside_although_the_vault_is_gone(
+def test_pages_are_taken_in_although_the_vault_is_gone(
     worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once mirrored: every shelf comes that way, none by the writing thread itself."""
     with worn.recovered(tmp_path / "earlier") as working:
         compact(working)
     monkeypatch.setattr(Workers, "many", True)
-    taken: list[int] = []
+    taken: list[Recovered] = []
 
-    def watched(sql: sqlite3.Connection, first: int, last: int) -> list[int]:
-        ids = take_in(sql, first, last)
-        taken.extend(ids)
-        return ids
+    def watched(batch: Batch, sql: sqlite3.Connection) -> list[Recovered]:
+        taken.extend(found := take(batch, sql))
+        return found
+
+    take = beside._take
 
     def announce(event: str, **_: object) -> None:
         if event == "mirrored":
             shutil.rmtree(worn.place)
 
-    monkeypatch.setattr(beside, "take_in", watched)
+    monkeypatch.setattr(beside, "_take", watched)
     recovery = worn.recovery(tmp_path / "home", announce)
     working = recovery.begin()
     try:
@@ -86,40 +90,45 @@ def test_rows_are_made_beside_although_the_vault_is_gone(
         working.close()
 
 
-def side_of(path: Path, *accounts: bytes) -> Path:
-    side = make_side(path)
-    for account in accounts:
-        (shelf,) = side.execute(
-            "INSERT INTO shelves (account, kind, last_seq, chain, ends)"
-            " VALUES (?, 'contacts', 1, x'', x'80') RETURNING id",
-            (account,),
-        ).fetchone()
-        side.execute(
-            "INSERT INTO pages VALUES (?, 1, 0, 1, 1, x'', x'', ?)",
-            (shelf, account),
-        )
-    side.close()
-    return path
+def shelf_of(account: bytes) -> Recovered:
+    page = NewPage(1, 0, 1, 1, b"", b"", account, {})
+    return Recovered(account, "contacts", "", 1, b"", b"\x80", b"", 1, 0, page, [], "", None)
 
 
 def test_a_shelf_that_somebody_knocked_for_stays_as_it_is(tmp_path: Path) -> None:
-    core = make_side(tmp_path / "core")
     accounts = [bytes([number]) * 16 for number in range(4)]
+    core = connect(tmp_path, create=True)
     core.execute(
         "INSERT INTO shelves (account, kind, last_seq, chain, ends)"
         " VALUES (?, 'contacts', 9, x'', x'80')",
         (accounts[1],),
     )
     core.execute("INSERT INTO erased VALUES (?, 5, x'', 0, 0, 0)", (accounts[2],))
-    core.execute("ATTACH ? AS side", (str(side_of(tmp_path / "side", *accounts)),))
-    assert take_in(core, 1, 3) == [1]
-    assert take_in(core, 4, 4) == [4]
+    new = add_recovered(core, map(shelf_of, accounts))
+    assert [shelf.account for shelf in new] == [accounts[0], accounts[3]]
     rows = core.execute(
-        "SELECT s.account, s.last_seq, p.sheet FROM main.shelves s"
-        " LEFT JOIN main.pages p ON p.shelf = s.id ORDER BY 1"
+        "SELECT s.account, s.last_seq, p.sheet FROM shelves s"
+        " LEFT JOIN pages p ON p.shelf = s.id ORDER BY 1"
     ).fetchall()
     assert rows == [
         (accounts[0], 1, accounts[0]),
         (accounts[1], 9, None),
         (accounts[3], 1, accounts[3]),
     ]
+
+
+def test_a_batch_that_is_not_as_it_was_laid_is_not_taken(tmp_path: Path) -> None:
+    beside = Beside(tmp_path, "contacts-0000")
+    for number in range(2):
+        beside.lay([shelf_of(bytes([number]) * 16)])
+    beside.close()
+    first, second = beside.batches
+    data = bytearray(first.path.read_bytes())
+    data[20] ^= 1
+    first.path.write_bytes(data)
+    with pytest.raises(Damaged):
+        read_batch(first)
+    assert read_batch(second) == [shelf_of(b"\x01" * 16)]
+    first.path.unlink()
+    with pytest.raises(Damaged):
+        read_batch(second)

@@ -20,7 +20,7 @@ from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
 from stillhere.store import BadLogin, NewAccount
 from stillhere.store.erased import read_erased
-from stillhere.store.side import make_side, side_path
+from stillhere.store.recovered import Beside
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.keys import list_keys
@@ -200,17 +200,17 @@ class TestOnACoreThatIsNotWhole:
     def test_what_other_processes_have_made_of_it_has_to_go_first(
         self, worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("stillhere.replication.erase.SIDES_S", 0.1)
+        monkeypatch.setattr("stillhere.replication.erase.BESIDE_S", 0.1)
         gone = worn.people[0]
         working = worn.recovery(tmp_path / "home").begin()
         try:
-            side = side_path(tmp_path / "home", "contacts-0000")
-            make_side(side).close()
+            laid = Beside(tmp_path / "home", "contacts-0000")
+            laid.close()
             with pytest.raises(Unavailable, match="beside the core yet"):
                 working.eraser.erase(gone.account, gone.name)
             with pytest.raises(BadLogin):
                 log_in(working, gone)
-            side.unlink()
+            laid.path.unlink()
             assert working.eraser.complete() is None
             assert not read_erased(working.core.reader())[gone.account].pending
         finally:
@@ -219,10 +219,10 @@ class TestOnACoreThatIsNotWhole:
     def test_what_a_killed_attempt_has_left_of_it_keeps_nobody_waiting(
         self, worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("stillhere.replication.erase.SIDES_S", 0.1)
-        gone, side = worn.people[0], side_path(tmp_path / "home", "contacts-0000")
+        monkeypatch.setattr("stillhere.replication.erase.BESIDE_S", 0.1)
+        gone = worn.people[0]
         working = worn.recovery(tmp_path / "home").begin()
-        make_side(side).close()
+        Beside(tmp_path / "home", "contacts-0000").close()
         with pytest.raises(Unavailable, match="beside the core yet"):
             working.eraser.erase(gone.account, gone.name)
         working.close()
@@ -265,7 +265,7 @@ def _has_no_row(working: Working, person: Person) -> None:
     for table in ("accounts", "shelves"):
         rows = sql.execute(f"SELECT 1 FROM {table} WHERE account = ?", (person.account,))
         assert rows.fetchall() == []
-    for table in ("records", "pieces", "positions", "notes"):
+    for table in ("records", "pages", "pieces", "positions", "notes"):
         rows = sql.execute(f"SELECT 1 FROM {table} WHERE shelf NOT IN (SELECT id FROM shelves)")
         assert rows.fetchall() == []
     with pytest.raises(NotFound):

@@ -46,13 +46,13 @@ def test_the_first_write_makes_rows_of_it(working: Working) -> None:
 
 
 ROT = {
-    "a piece that does not open": "UPDATE pieces SET packed = x'00' WHERE shelf = ?1",
-    "the bodies of another": "UPDATE pieces SET packed ="
-    " (SELECT packed FROM pieces WHERE shelf > ?1 LIMIT 1) WHERE shelf = ?1",
+    "a piece that does not open": "UPDATE pages SET piece = x'00' WHERE shelf = ?1",
+    "the bodies of another": "UPDATE pages SET piece ="
+    " (SELECT piece FROM pages WHERE shelf > ?1 LIMIT 1) WHERE shelf = ?1",
     "the names of another": "UPDATE pages SET sheet ="
     " (SELECT sheet FROM pages WHERE shelf > ?1 LIMIT 1) WHERE shelf = ?1",
     "places that are wrong": "UPDATE pages SET runs = x'90' WHERE shelf = ?1",
-    "no piece": "DELETE FROM pieces WHERE shelf = ?1",
+    "no piece": "UPDATE pages SET piece = NULL WHERE shelf = ?1",
 }
 
 

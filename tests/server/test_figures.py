@@ -93,7 +93,7 @@ def test_nothing_is_measured_where_there_is_nothing(tmp_path: Path, kit: Kit) ->
 
 
 def test_a_forecast_adds_the_steps_up() -> None:
-    rates = Rates(0, 1, 1, 0.2, 0.1, 0.05, 0.001, 100_000, 200_000, 50_000)
+    rates = Rates(0, 1, 1, 0.2, 0.1, 0.05, 0.001, 100_000, 40_000)
     expected = forecast(rates, accounts=1000, records=100_000)
     assert expected.first_contact_s == pytest.approx(0.351)
     assert expected.mirrored_s == pytest.approx(0.351 + 1 + 1)

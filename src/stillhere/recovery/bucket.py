@@ -3,7 +3,7 @@
 read its manifest and its packs, and unwrap its accounts' keys
 for every shelf
     prove its rosters against its head, and every body against its digest
-    nothing is the matter with it: its page goes into a core beside the one that serves
+    nothing is the matter with it: its page goes into a file beside the core
     the journal has touched it: its chunks go into the mirror, to be folded with the journal
     damaged: whoever wants it asks the vault
 """
@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.errors import Damaged
-from stillhere.recovery.install import install_image, make_verdict
+from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.erased import read_erased
 from stillhere.store.keyring import Keyring
+from stillhere.store.recovered import Batch, Beside, Recovered
 from stillhere.store.schema import connect
-from stillhere.store.side import Seal, make_side, seal_side, side_path
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
 from stillhere.vault.backends.memory import Memory
@@ -41,16 +41,7 @@ from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Tail
 
 BATCH_BYTES = 1 << 20  # some 5 ms of the writing thread
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A core beside with a bucket's plain shelves: its file, the seal that shows it unchanged,
-    and its shelves in batches of (first id, records of each)."""
-
-    path: Path
-    seal: Seal = field(repr=False)
-    batches: Sequence[tuple[int, list[int]]]
+SHELF_BYTES = 4 << 10  # what a shelf has besides its pieces, as a rule
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class Mirrored:
     size: int = 0
     damaged: frozenset[bytes] | None = None
     files: Sequence[Path] = ()
-    beside: Beside | None = None
+    batches: Sequence[Batch] = ()
 
 
 def mirror_bucket(bucket: Bucket) -> Mirrored:
@@ -102,6 +93,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
             damaged.add(account)
         elif pages is None or not pages.add(image, data_key):
             chunks.keep(entry)
+    batches = pages.close() if pages is not None else []
     (near / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     (near / name).write_bytes(signed)
     return Mirrored(
@@ -111,26 +103,23 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         records,
         sum(map(len, packs.values())),
         frozenset(damaged),
-        [near / name, *chunks.close()],
-        pages.close() if pages is not None else None,
+        [near / name, *chunks.close(), *({batch.path for batch in batches})],
+        batches,
     )
 
 
 class _Pages:
-    """A core beside, filled shelf by shelf."""
+    """A file beside the core, filled shelf by shelf."""
 
     def __init__(self, bucket: Bucket) -> None:
         home = Path(bucket.home)
-        self._kind = bucket.kind
         self._others = bucket.others or frozenset()
-        self._path = side_path(home, f"{bucket.kind}-{bucket.bucket:04x}")
-        self._sql = make_side(self._path)
+        self._beside = Beside(home, f"{bucket.kind}-{bucket.bucket:04x}")
         self._erased = _erased_by_now(home)  # after the file is there: an erasure waits for it
         self._keyring = Keyring(home) if bucket.kind == ACCOUNT else None
         self._now = time.time_ns() // 1_000_000
-        self._batches: list[tuple[int, list[int]]] = []
-        self._number = self._room = 0
-        self._sql.execute("BEGIN")
+        self._shelves: list[Recovered] = []
+        self._room = BATCH_BYTES
 
     def add(self, image: Image, data_key: bytes) -> bool:
         """Keep a shelf as a page; False for one that is not to lie here."""
@@ -140,19 +129,21 @@ class _Pages:
         if account in self._erased:
             return True
         wrapped = self._keyring.wrap(data_key, account) if self._keyring is not None else None
-        installed = install_image(self._sql, image, make_verdict(image, self._now), wrapped)
-        self._number += 1
+        self._shelves.append(make_shelf(image, make_verdict(image, self._now), wrapped))
+        self._room -= SHELF_BYTES + sum(map(len, image.pieces))
         if self._room <= 0:
-            self._batches.append((self._number, []))
-            self._room = BATCH_BYTES
-        self._batches[-1][1].append(installed.records)
-        self._room -= 1024 + sum(map(len, image.pieces))
+            self._lay()
         return True
 
-    def close(self) -> Beside:
-        self._sql.execute("COMMIT")
-        self._sql.close()
-        return Beside(self._path, seal_side(self._path), self._batches)
+    def close(self) -> list[Batch]:
+        self._lay()
+        self._beside.close()
+        return self._beside.batches
+
+    def _lay(self) -> None:
+        if self._shelves:
+            self._beside.lay(self._shelves)
+        self._shelves, self._room = [], BATCH_BYTES
 
 
 class _Chunks:
@@ -168,7 +159,8 @@ class _Chunks:
         for level in filter(None, (entry.base, entry.delta)):
             for span in (level.roster, *level.bodies):
                 pack, offset, length = self._manifest.place(span)
-                self._kept.setdefault(pack, []).append((offset, length))
+                if pack in self._packs:
+                    self._kept.setdefault(pack, []).append((offset, length))
 
     def close(self) -> list[Path]:
         paths = []

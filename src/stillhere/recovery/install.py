@@ -1,20 +1,18 @@
-"""Putting a proven shelf into the core: page, head, gate and verdict in one transaction."""
+"""What a proven shelf is in the core: its page and head, its gate, and its verdict."""
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
 from stillhere.bodies import PLACE_SHIFT, pack_bodies
 from stillhere.rosters import build_roster
-from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, add_account
-from stillhere.store.erased import is_erased
-from stillhere.store.pages import add_page
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile
+from stillhere.store.pages import NewPage, make_page
 from stillhere.store.records import State
+from stillhere.store.recovered import Recovered
 from stillhere.vault.image import Image
 
 
@@ -49,16 +47,6 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
         return not self.held and not self.problems
 
 
-class Installed(NamedTuple):
-    """What became of one shelf."""
-
-    account: bytes
-    kind: str
-    records: int
-    complete: bool
-    new: bool
-
-
 _encode = msgspec.msgpack.Encoder().encode
 PIECE_BYTES = 256 << 10
 
@@ -79,47 +67,33 @@ def make_verdict(image: Image, now: int) -> Verdict:
     return Verdict(image.last, as_of, present, held, image.problems, now)
 
 
-def install_image(
-    sql: sqlite3.Connection, image: Image, verdict: Verdict, wrapped_key: bytes | None
-) -> Installed:
-    """Put a shelf into the core, open if it is proven. One that is there already stays, and
-    one of an erased account stays away.
+def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Recovered:
+    """A shelf as the core takes it in, open if it is proven.
 
     ``wrapped_key`` is the account's key for this core, given with its account shelf."""
-    done = sql.execute(
-        "SELECT id FROM shelves WHERE account = ? AND kind = ?", (image.account, image.kind)
-    ).fetchone()
-    if done is not None or is_erased(sql, image.account):
-        return Installed(image.account, image.kind, 0, verdict.complete, new=False)
-    (shelf,) = sql.execute(
-        "INSERT INTO shelves (account, kind, closed, last_seq, chain, ends, verdict, settled, held)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) RETURNING id",
-        (
-            image.account,
-            image.kind,
-            "" if image.proven else "unproven",
-            image.last,
-            image.chain,
-            _encode(image.ends),
-            _encode(verdict),
-            len(verdict.held),
-        ),
-    ).fetchone()
-    _add_page(sql, shelf, image)
-    sql.executemany(
-        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    keyed = image.kind == ACCOUNT and wrapped_key is not None
+    return Recovered(
+        image.account,
+        image.kind,
+        "" if image.proven else "unproven",
+        image.last,
+        image.chain,
+        _encode(image.ends),
+        _encode(verdict),
+        verdict.records,
+        len(verdict.held),
+        _page_of(image),
         [
-            (shelf, e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
+            (e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
             for e, body in image.notes
         ],
+        _name_of(image) if keyed else "",
+        wrapped_key if keyed else None,
     )
-    if image.kind == ACCOUNT and wrapped_key is not None:
-        add_account(sql, image.account, _name_of(image), wrapped_key)
-    return Installed(image.account, image.kind, verdict.records, verdict.complete, new=True)
 
 
-def _add_page(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
-    """Keep an image as it came, or folded anew where it is more than one level."""
+def _page_of(image: Image) -> NewPage:
+    """An image as it came, or folded anew where it is more than one level."""
     pieces = dict(enumerate(image.pieces, 1))
     places = image.places
     if image.sheet is None or image.bodies.count(None) < len(image.bodies):
@@ -133,7 +107,7 @@ def _add_page(sql: sqlite3.Connection, shelf: int, image: Image) -> None:
         used = {place >> PLACE_SHIFT for place in places}
         pieces = {number: piece for number, piece in pieces.items() if number in used}
     sheet = image.sheet or build_roster(image.columns)
-    add_page(sql, shelf, sheet, image.columns, places, pieces)
+    return make_page(sheet, image.columns, places, pieces)
 
 
 def _loose(image: Image) -> Iterator[list[int]]:

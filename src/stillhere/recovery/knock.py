@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
+from functools import partial
 
 from stillhere.errors import Closed, Damaged, Erased
-from stillhere.recovery.beside import Sides
+from stillhere.recovery.beside import Waiting
 from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
-from stillhere.recovery.open_shelf import install, prove_shelf
+from stillhere.recovery.open_shelf import prove_shelf
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.erased import is_erased, read_erased
+from stillhere.store.recovered import Recovered, add_recovered
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
@@ -20,7 +23,7 @@ from stillhere.vault.keys import digest_name, find_name
 class Knocks:
     """Opens single shelves for the store's gate.
 
-    ``sides`` once every shelf is near. ``names_proven`` once every account is in the core:
+    ``waiting`` once every shelf is near. ``names_proven`` once every account is in the core:
     until then a name that is not found may be one that is lost. ``over`` once the anchor is
     not the newest any more; set in the writing thread, after which nothing of it comes in."""
 
@@ -31,7 +34,7 @@ class Knocks:
         self._store = store
         self.names_proven = False
         self.over = False
-        self.sides: Sides | None = None
+        self.waiting: Waiting | None = None
 
     def find(self, folded: str) -> bytes | None:
         """The account of a name. Raises Closed while "nobody's" is not proven."""
@@ -54,9 +57,9 @@ class Knocks:
         if is_erased(self._store.core.reader(), account):
             raise Erased("this account was erased", safe="nothing was changed")
         wanted = self._not_in_core(account, kind)
-        if self.sides is not None:
+        if self.waiting is not None:
             for one in wanted:
-                self.sides.take_shelf(account, one, self._check_current)
+                self.waiting.take_shelf(account, one, self._check_current)
             wanted = self._not_in_core(account, kind)
         try:
             proven = [
@@ -64,10 +67,16 @@ class Knocks:
             ]
         except BackendError as error:
             raise _not_now(error.what) from error
-        if any(not shelf.image.exists for shelf in proven):
+        if not all(one.exists for one in proven):
             raise _not_now("nothing of this shelf was found yet")
         if proven:
-            install(self._store, proven, self._check_current, urgent=True).result()
+            self._store.install(
+                partial(self._add, [one.shelf for one in proven]), urgent=True
+            ).result()
+
+    def _add(self, proven: list[Recovered], sql: sqlite3.Connection) -> None:
+        self._check_current()
+        add_recovered(sql, proven)
 
     def _check_current(self) -> None:
         if self.over:

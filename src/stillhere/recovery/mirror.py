@@ -92,7 +92,7 @@ def mirror(
         syncing = []
         for done in workers.run(mirror_bucket, with_keys):
             give_way()
-            syncing.append(beside.submit(_sync, files_of(done)))
+            syncing.append(beside.submit(_sync, done.files))
             keys.learn(done.bucket, done.keys)
             concerned = done.damaged
             if concerned is None:
@@ -104,11 +104,6 @@ def mirror(
         for synced in syncing:
             synced.result()
     return frozenset(damaged)
-
-
-def files_of(done: Mirrored) -> list[Path]:
-    """What a bucket became."""
-    return [*done.files, *([done.beside.path] if done.beside is not None else [])]
 
 
 def _sync(paths: Sequence[Path]) -> None:

@@ -1,28 +1,25 @@
-"""Step 4 and 6 for one shelf: load, prove, put into rows. Knock, bulk and drill come here."""
+"""Step 4 and 6 for one shelf: load it and prove it. Knock, bulk and drill come here."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import NamedTuple
 
 from stillhere.errors import Damaged
-from stillhere.recovery.install import Installed, Verdict, install_image, make_verdict
+from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys
 from stillhere.store.accounts import ACCOUNT
+from stillhere.store.recovered import Recovered
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
 
 
 class Proven(NamedTuple):
-    """A shelf that is ready for its rows."""
+    """A shelf that is ready for the core; ``exists`` is false where nothing of it was found."""
 
-    image: Image
-    verdict: Verdict
-    wrapped_key: bytes | None
+    shelf: Recovered
+    exists: bool
 
 
 def prove_shelf(
@@ -45,17 +42,4 @@ def prove_shelf(
         if kind == ACCOUNT:
             wrapped = store.core.keyring.wrap(data_key, account)
     verdict = make_verdict(image, time.time_ns() // 1_000_000)
-    return Proven(image, verdict, wrapped)
-
-
-def install(
-    store: Store, proven: list[Proven], check: Callable[[], None], *, urgent: bool
-) -> Future[list[Installed]]:
-    """Put proven shelves into rows, in one transaction of the writing thread, where ``check``
-    may still raise."""
-
-    def rows(sql: sqlite3.Connection) -> list[Installed]:
-        check()
-        return [install_image(sql, *shelf) for shelf in proven]
-
-    return store.install(rows, urgent=urgent)
+    return Proven(make_shelf(image, verdict, wrapped), image.exists)

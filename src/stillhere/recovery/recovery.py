@@ -31,7 +31,7 @@ from pathlib import Path
 import msgspec
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.beside import Sides
+from stillhere.recovery.beside import Waiting
 from stillhere.recovery.bucket import Mirrored
 from stillhere.recovery.check import Checked, check
 from stillhere.recovery.end import find_behind, keep_end, read_end
@@ -218,14 +218,14 @@ class Recovery:
         checked, anchor, store = self._checked, self.anchor, self.working.store
         folder = self._home / MIRROR_FOLDER
         kinds = [stage.kind for stage in self.stages]
-        sides = Sides(store, anchor.vault.bucket_bits)
+        waiting = Waiting(store, anchor.vault.bucket_bits)
         size = records = 0
 
         def tick(done: Mirrored) -> None:
             nonlocal size, records
             size += done.size
             records += done.records
-            sides.add(done)
+            waiting.add(done)
 
         buckets = buckets_of(checked, anchor, store.core, kinds, beside=workers.many)
         untrusted = mirror(anchor, buckets, workers, self._keys, tick, store.gate.give_way)
@@ -233,14 +233,14 @@ class Recovery:
         near = overlay(folder, checked.vault)
         mirror_tail(anchor.tail, folder, near)
         anchor.vault, anchor.far = near, checked.vault
-        self._knocks.sides = sides
+        self._knocks.waiting = waiting
         self._announce(
             "mirrored",
             bytes=size,
             records=records,
             damaged_shelves=len(untrusted),
         )
-        return Bulk(anchor, self._keys, store, sides, untrusted)
+        return Bulk(anchor, self._keys, store, waiting, untrusted)
 
     def _unpack(self, stage: Stage, accounts: Sequence[bytes], bulk: Bulk) -> None:
         started = time.monotonic()

@@ -18,10 +18,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.beside import Sides
-from stillhere.recovery.install import Installed, install_image
+from stillhere.recovery.beside import Waiting
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
+from stillhere.store.recovered import Recovered, add_recovered
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
@@ -42,11 +42,10 @@ class Stage:
     shelves: int = 0
     records: int = 0
 
-    def count(self, installed: Iterable[Installed]) -> None:
-        """Take in what a batch did."""
-        for shelf in installed:
-            self.shelves += shelf.new
-            self.records += shelf.records
+    def count(self, taken: Sequence[Recovered]) -> None:
+        """Take note of shelves that are in the core now."""
+        self.shelves += len(taken)
+        self.records += sum(shelf.records for shelf in taken)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Bulk:
     anchor: Anchor
     keys: KitKeys
     store: Store
-    sides: Sides
+    waiting: Waiting
     untrusted: frozenset[tuple[bytes, str]]
 
 
@@ -65,16 +64,15 @@ def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     touched = bulk.anchor.touched(stage.kind)
     accounts = list(accounts)
     _load(bulk, stage, [account for account in accounts if account in touched])
-    for shelves, records in bulk.sides.take_stage(stage.kind):
-        stage.shelves += shelves
-        stage.records += records
+    for taken in bulk.waiting.take_stage(stage.kind):
+        stage.count(taken)
     _load(bulk, stage, accounts)
 
 
 def _load(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     """Bring shelves into rows one by one, those that are not."""
     in_rows = bulk.store.core.shelves_of(stage.kind)
-    waiting: deque[tuple[Batch, Future[list[Installed]]]] = deque()
+    waiting: deque[tuple[Batch, Future[list[Recovered]]]] = deque()
     for batch in _batches(bulk.anchor, stage.kind, (a for a in accounts if a not in in_rows)):
         bulk.store.gate.give_way()
         waiting.append((batch, _bring(bulk, stage.kind, batch)))
@@ -84,23 +82,24 @@ def _load(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
         stage.count(_patiently(bulk, stage.kind, batch, future))
 
 
-def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Installed]]:
+def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Recovered]]:
     """Queue a batch for the writing thread."""
 
-    def bring(sql: sqlite3.Connection) -> list[Installed]:
-        installed = []
+    def bring(sql: sqlite3.Connection) -> list[Recovered]:
+        proven = []
         for account in batch:
             trusted = (account, kind) not in bulk.untrusted
-            proven = prove_shelf(bulk.anchor, bulk.keys, bulk.store, account, kind, trusted=trusted)
-            installed.append(install_image(sql, *proven))
-        return installed
+            proven.append(
+                prove_shelf(bulk.anchor, bulk.keys, bulk.store, account, kind, trusted=trusted)
+            )
+        return add_recovered(sql, [one.shelf for one in proven])
 
     return bulk.store.install(bring)
 
 
 def _patiently(
-    bulk: Bulk, kind: str, batch: Batch, future: Future[list[Installed]]
-) -> list[Installed]:
+    bulk: Bulk, kind: str, batch: Batch, future: Future[list[Recovered]]
+) -> list[Recovered]:
     """What a batch did; while the vault is silent it is tried again."""
     for attempt in range(TRIES):
         try:

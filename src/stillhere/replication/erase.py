@@ -31,7 +31,7 @@ from stillhere.store.erased import (
     read_erased,
     settle_erased,
 )
-from stillhere.store.side import sides_of
+from stillhere.store.recovered import files_beside
 from stillhere.store.store import Store
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.codec import forget_keys
@@ -48,7 +48,7 @@ from stillhere.vault.opened import Vault
 from stillhere.vault.signing import Signer
 
 STEPS = 3
-SIDES_S = 20.0
+BESIDE_S = 20.0
 AGAIN_S = 60.0  # what can't be completed is tried again after so long
 
 
@@ -197,18 +197,18 @@ class Eraser:
     def _rebuild(self) -> None:
         accounts = [e.account for e in read_erased(self._core.reader()).values() if e.traces]
         if accounts:
-            self._wait_for_sides()
+            self._wait_for_files()
             if not self._core.rebuild():
                 raise Unavailable("the core is being read all the while: its log is not empty yet")
             self._settle(accounts, "traces")
 
-    def _wait_for_sides(self) -> None:
-        """What a recovery has made into rows before the account was erased goes within seconds."""
-        there = sides_of(self._core.home)
-        until = time.monotonic() + SIDES_S
-        while there & sides_of(self._core.home):
+    def _wait_for_files(self) -> None:
+        """What a recovery has laid beside before the account was erased goes in time."""
+        there = files_beside(self._core.home)
+        until = time.monotonic() + BESIDE_S
+        while there & files_beside(self._core.home):
             if time.monotonic() > until:
-                raise Unavailable("rows that a recovery has made lie beside the core yet")
+                raise Unavailable("shelves that a recovery brings lie beside the core yet")
             time.sleep(0.05)
 
     def _settle(self, accounts: list[bytes], what: str) -> None:

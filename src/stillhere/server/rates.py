@@ -1,7 +1,7 @@
 """How fast this machine would bring this vault back, measured on a sample of it.
 
-The sample goes through a recovery's own functions into a scratch core that is thrown away: read
-and proven, then put into rows. The start is that of a real process.
+The sample goes through a recovery's own functions into a scratch core that is thrown away: read,
+proven and made into pages, then taken in. The start is that of a real process.
 """
 
 import os
@@ -14,12 +14,13 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from stillhere.recovery.install import install_image, make_verdict
+from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.replication.start import Working
 from stillhere.store.core import Core
+from stillhere.store.recovered import Recovered, add_recovered
 from stillhere.store.schema import connect, get_meta, set_meta
 from stillhere.vault.anchor import Anchor, read_anchor
-from stillhere.vault.image import Image, load_image
+from stillhere.vault.image import load_image
 from stillhere.vault.keys import open_data_key, seal_data_key
 from stillhere.vault.layout import key_name
 from stillhere.vault.wraps import WRAP_BYTES, WrappingKey
@@ -35,8 +36,7 @@ class Rates(msgspec.Struct, frozen=True):
 
     `start_s` is a process until it could work, `anchor_s` learning what must exist, `shelf_s`
     one shelf until it is open, `key_s` one account's key. Records a second: `proven_per_s` out of
-    the vault with every proof, `read_per_s` again once their chunks are proven, `rows_per_s` into
-    rows.
+    the vault with every proof, `taken_per_s` into the core.
     """
 
     at: int
@@ -47,8 +47,7 @@ class Rates(msgspec.Struct, frozen=True):
     shelf_s: float
     key_s: float
     proven_per_s: float
-    read_per_s: float
-    rows_per_s: float
+    taken_per_s: float
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -66,27 +65,22 @@ def measure(working: Working) -> Rates | None:
     anchor = read_anchor(working.vault, working.identity.journal_keys, working.identity.epoch)
     anchor_s = time.perf_counter() - began
     began = time.perf_counter()
-    images = _read_sample(working, anchor)
-    read_s = time.perf_counter() - began
-    records = sum(len(image.columns) for image in images)
+    sample = _prove_sample(working, anchor)
+    prove_s = time.perf_counter() - began
+    records = sum(shelf.records for shelf in sample)
     if not records:
         return None
-    began = time.perf_counter()
-    for image in images:
-        _load(working, anchor, image.account, trusted=True)
-    again_s = time.perf_counter() - began
-    install_s = _put_into_rows(images)
+    take_s = _take_in(sample)
     rates = Rates(
         at=time.time_ns() // 1_000_000,
-        shelves=len(images),
+        shelves=len(sample),
         records=records,
         start_s=_start(),
         anchor_s=anchor_s,
-        shelf_s=(read_s + install_s) / len(images),
-        key_s=_time_of_a_key(working, [image.account for image in images[:KEYS]]),
-        proven_per_s=records / read_s,
-        read_per_s=records / again_s,
-        rows_per_s=records / install_s,
+        shelf_s=(prove_s + take_s) / len(sample),
+        key_s=_time_of_a_key(working, [shelf.account for shelf in sample[:KEYS]]),
+        proven_per_s=records / prove_s,
+        taken_per_s=records / take_s,
     )
     kept = msgspec.msgpack.encode(rates)
     working.store.install(lambda sql: set_meta(sql, "rates", kept)).result()
@@ -106,36 +100,32 @@ def forecast(rates: Rates, accounts: int, records: int) -> Forecast:
     """What bringing these back would take at these rates, one step after the other."""
     first = rates.start_s + rates.anchor_s + rates.key_s + rates.shelf_s
     mirrored = first + accounts * rates.key_s + records / rates.proven_per_s
-    contacts = mirrored + records / rates.read_per_s + records / rates.rows_per_s
+    contacts = mirrored + records / rates.taken_per_s
     return Forecast(first, contacts, mirrored, contacts)
 
 
-def _read_sample(working: Working, anchor: Anchor) -> list[Image]:
-    images: list[Image] = []
+def _prove_sample(working: Working, anchor: Anchor) -> list[Recovered]:
+    sample: list[Recovered] = []
     until = time.perf_counter() + SAMPLE_S
     records = 0
     for account in sorted(working.core.shelves_of("contacts")):
-        image = _load(working, anchor, account, trusted=False)
-        images.append(image)
+        data_key = working.core.data_keys.get(account)
+        image = load_image(anchor.source(account, "contacts"), data_key, packed=True)
+        sample.append(make_shelf(image, make_verdict(image, 0), None))
         records += len(image.columns)
         if records >= SAMPLE_RECORDS or time.perf_counter() > until:
             break
-    return images
+    return sample
 
 
-def _load(working: Working, anchor: Anchor, account: bytes, *, trusted: bool) -> Image:
-    data_key = working.core.data_keys.get(account)
-    return load_image(anchor.source(account, "contacts"), data_key, trusted=trusted)
-
-
-def _put_into_rows(images: list[Image]) -> float:
+def _take_in(sample: list[Recovered]) -> float:
     with tempfile.TemporaryDirectory(prefix="stillhere-") as scratch:
         sql = connect(Path(scratch), create=True)
         try:
             began = time.perf_counter()
-            for image in images:
+            for shelf in sample:
                 sql.execute("BEGIN IMMEDIATE")
-                install_image(sql, image, make_verdict(image, 0), None)
+                add_recovered(sql, [shelf])
                 sql.execute("COMMIT")
             return time.perf_counter() - began
         finally:

@@ -193,8 +193,9 @@ def is_unfinished(home: Path) -> bool:
 
 def clear_unfinished(home: Path) -> None:
     """Remove the files of a home whose making was cut short before anything was in it."""
-    for path in (*home.glob(f"{DATABASE}*"), home / KEY_FILE, home / "recover.lock"):
-        path.unlink(missing_ok=True)
+    beside = home.glob(f"{DATABASE}-*")
+    for path in (*beside, home / KEY_FILE, home / "recover.lock", home / DATABASE):
+        path.unlink(missing_ok=True)  # the database last: without it, the rest is a stranger's
 
 
 def _make_home(home: Path) -> None:

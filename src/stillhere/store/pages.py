@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import repeat
 
@@ -35,38 +35,73 @@ _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
 _IN_PIECE = (1 << PLACE_SHIFT) - 1
 
 
-def add_page(
-    sql: sqlite3.Connection,
-    shelf: int,
-    sheet: Sheet,
-    roster: Roster,
-    places: Sequence[int],
-    pieces: Mapping[int, bytes],
-) -> None:
-    """Keep a shelf as a page, in the transaction at hand.
+class NewPage(msgspec.Struct, frozen=True, array_like=True):
+    """A page as the core keeps it: its figures, where its bodies lie, its
+    roster's sheet with its digest, and its pieces by number, from 1."""
+
+    records: int
+    held: int
+    size: int
+    changed: int
+    runs: bytes
+    digest: bytes
+    sheet: bytes
+    pieces: dict[int, bytes]
+
+
+def make_page(
+    sheet: Sheet, roster: Roster, places: Sequence[int], pieces: dict[int, bytes]
+) -> NewPage:
+    """A page of a shelf's roster and bodies.
 
     ``places`` has for each record where its body lies: the number of its piece, from 1, << 32 |
-    the number in it; 0 where it has none."""
+    the number in it; 0 where it has none. The page's figures leave out collections' own
+    records: how many there are, how many of them held, their bytes, the last change."""
     first = bisect_right(roster.collections, "")
     states, sizes = roster.states[first:], roster.sizes[first:]
     if any(states):
         sizes = [n for n, state in zip(sizes, states, strict=True) if state != DELETED]
-    sql.execute(
-        "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            shelf,
-            len(sizes),
-            states.count(HELD),
-            sum(sizes),
-            max(roster.modified[first:], default=0),
-            _encode(_runs_of(places)),
-            sheet[1],
-            sheet[0],
-        ),
+    return NewPage(
+        len(sizes),
+        states.count(HELD),
+        sum(sizes),
+        max(roster.modified[first:], default=0),
+        _encode(_runs_of(places)),
+        sheet[1],
+        sheet[0],
+        pieces,
+    )
+
+
+def add_pages(sql: sqlite3.Connection, pages: Sequence[tuple[int, NewPage]]) -> None:
+    """Keep pages of shelves with these ids, in the transaction at hand.
+
+    The first piece lies with the sheet, as most shelves have no other."""
+    sql.executemany(
+        "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                shelf,
+                p.records,
+                p.held,
+                p.size,
+                p.changed,
+                p.runs,
+                p.digest,
+                p.sheet,
+                p.pieces.get(1),
+            )
+            for shelf, p in pages
+        ],
     )
     sql.executemany(
         "INSERT INTO pieces VALUES (?, ?, ?)",
-        [(shelf, number, packed) for number, packed in pieces.items()],
+        [
+            (shelf, number, piece)
+            for shelf, page in pages
+            for number, piece in page.pieces.items()
+            if number > 1
+        ],
     )
 
 
@@ -190,7 +225,9 @@ class Page:
         piece = self._pieces.get(number)
         if piece is None:
             row = self._sql.execute(
-                "SELECT packed FROM pieces WHERE shelf = ? AND number = ?", (self._shelf, number)
+                "SELECT piece FROM pages WHERE shelf = ?1 AND ?2 = 1 AND piece IS NOT NULL"
+                " UNION ALL SELECT packed FROM pieces WHERE shelf = ?1 AND number = ?2",
+                (self._shelf, number),
             ).fetchone()
             if row is None:
                 raise Damaged("a page of the core lacks one of its pieces")

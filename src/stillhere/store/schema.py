@@ -81,7 +81,8 @@ CREATE TABLE pages (
     changed INTEGER NOT NULL,
     runs    BLOB NOT NULL,
     digest  BLOB NOT NULL,
-    sheet   BLOB NOT NULL
+    sheet   BLOB NOT NULL,
+    piece   BLOB
 );
 
 CREATE TABLE pieces (
@@ -141,7 +142,7 @@ def connect(home: Path, *, create: bool = False) -> sqlite3.Connection:
             safe="nothing was changed",
             hint="make one with: stillhere init, or bring one back with: stillhere recover",
         )
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         if create:
             connection.execute("PRAGMA page_size = 16384")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from stillhere.errors import Fenced, Unavailable
@@ -80,14 +79,12 @@ class Store:
         *,
         urgent: bool = False,
         durable: bool = False,
-        side: Path | None = None,
     ) -> Future[Any]:
         """Run ``fn`` in a transaction of the writing thread, without a journal.
 
         For rows that the vault holds already and for the core's own bookkeeping. After a
-        ``durable`` one, it and everything committed before it survive a power cut. The core
-        beside at ``side`` is attached meanwhile (``store/side.py``)."""
-        return self._writer.install(fn, urgent=urgent, durable=durable, side=side)
+        ``durable`` one, it and everything committed before it survive a power cut."""
+        return self._writer.install(fn, urgent=urgent, durable=durable)
 
     def close_superseded(self) -> None:
         """Close for ever: somebody holds a position of a later epoch than this core's."""

@@ -23,7 +23,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from stillhere.errors import Fenced, StillhereError, Unavailable
@@ -58,7 +57,6 @@ class Install(NamedTuple):
 
     fn: Callable[[sqlite3.Connection], Any]
     durable: bool
-    side: Path | None
     done: Future[Any]
 
 
@@ -115,13 +113,11 @@ class Writer:
         *,
         urgent: bool = False,
         durable: bool = False,
-        side: Path | None = None,
     ) -> Future[Any]:
         """Queue recovered rows; ``urgent`` ones (somebody knocks) go before the bulk.
 
-        After a ``durable`` one, it and every commit before it survive a power cut. The database
-        at ``side`` is attached as ``side`` meanwhile."""
-        item = Install(fn, durable, side, Future())
+        After a ``durable`` one, it and every commit before it survive a power cut."""
+        item = Install(fn, durable, Future())
         self._put(self._knocks if urgent else self._bulk, item)
         return item.done
 
@@ -186,8 +182,6 @@ class Writer:
         try:
             if item.durable:
                 self._sql.execute("PRAGMA synchronous = FULL")
-            if item.side is not None:
-                self._sql.execute("ATTACH ? AS side", (f"{item.side.absolute().as_uri()}?mode=rw",))
             self._sql.execute("BEGIN IMMEDIATE")
             result = item.fn(self._sql)
             self._sql.execute("COMMIT")
@@ -199,9 +193,6 @@ class Writer:
         finally:
             if item.durable:
                 self._sql.execute("PRAGMA synchronous = NORMAL")
-            if item.side is not None:
-                with suppress(sqlite3.Error):  # it was not attached
-                    self._sql.execute("DETACH side")
 
     def _commit_group(self, group: list[Write]) -> None:
         drafted: list[tuple[Write, Any]] = []

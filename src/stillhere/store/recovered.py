@@ -1,0 +1,148 @@
+"""Shelves that a recovery brings: each a value of its own, put into the core many at once.
+
+Other processes make them, and lay them in files beside the core, batch by batch. A batch has a
+seal, which is kept in memory: what is taken in is what was proven when it was made.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from stillhere.errors import Damaged
+from stillhere.store.accounts import add_account
+from stillhere.store.pages import NewPage, add_pages
+
+_FOLDER = "mirror/pages"
+_NONCE = bytes(12)  # every key is used once
+
+
+class Recovered(msgspec.Struct, frozen=True, array_like=True):
+    """A shelf out of the vault.
+
+    ``closed`` says why it is not open ("" where it is), ``verdict`` is how the recovery puts it,
+    ``notes`` are rows of the table of that name without the shelf's id. An account's own shelf
+    brings its ``name`` and its data key, wrapped for this core."""
+
+    account: bytes
+    kind: str
+    closed: str
+    last_seq: int
+    chain: bytes
+    ends: bytes
+    verdict: bytes
+    records: int
+    held: int
+    page: NewPage
+    notes: list[tuple[int, int, str, str, int, str, bytes]]
+    name: str
+    wrapped_key: bytes | None
+
+
+class Batch(NamedTuple):
+    """Shelves in a file, in the order of their accounts: where they lie, what shows that they
+    are as they were laid there, and the first account."""
+
+    path: Path
+    offset: int
+    length: int
+    key: bytes
+    tag: bytes
+    first: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Recovered]).decode
+_INSERT = (
+    "INSERT INTO shelves (account, kind, closed, last_seq, chain, ends, verdict, settled, held)"
+    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8"
+    " WHERE NOT EXISTS (SELECT 1 FROM erased WHERE account = ?1)"
+    " ON CONFLICT DO NOTHING RETURNING id"
+)
+
+
+def add_recovered(sql: sqlite3.Connection, shelves: Iterable[Recovered]) -> list[Recovered]:
+    """Put shelves into the core, in the transaction at hand; returns those that are new.
+
+    One that is there already stays, and one of an erased account stays away."""
+    new, ids = [], []
+    for shelf in shelves:
+        row = sql.execute(
+            _INSERT,
+            (
+                shelf.account,
+                shelf.kind,
+                shelf.closed,
+                shelf.last_seq,
+                shelf.chain,
+                shelf.ends,
+                shelf.verdict,
+                shelf.held,
+            ),
+        ).fetchone()
+        if row is None:
+            continue
+        new.append(shelf)
+        ids.append(row[0])
+        if shelf.wrapped_key is not None:
+            add_account(sql, shelf.account, shelf.name, shelf.wrapped_key)
+    add_pages(sql, [(number, shelf.page) for number, shelf in zip(ids, new, strict=True)])
+    sql.executemany(
+        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(number, *note) for number, shelf in zip(ids, new, strict=True) for note in shelf.notes],
+    )
+    return new
+
+
+class Beside:
+    """A new file beside the core in ``home``, filled batch by batch; nobody else reads it yet."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self.path = home / _FOLDER / name
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = self.path.open("wb", buffering=0)
+        self.batches: list[Batch] = []
+
+    def lay(self, shelves: Sequence[Recovered]) -> None:
+        """Lay down a batch, which is not empty."""
+        data, key = _encode(shelves), os.urandom(32)
+        offset = self._file.tell()
+        self._file.write(data)
+        # GMAC (NIST SP 800-38D): no other seal is as quick
+        tag = AESGCM(key).encrypt(_NONCE, b"", data)
+        first = shelves[0].account
+        self.batches.append(Batch(self.path, offset, len(data), key, tag, first))
+
+    def close(self) -> None:
+        """Nothing more is coming."""
+        self._file.close()
+
+
+def read_batch(batch: Batch) -> list[Recovered]:
+    """The shelves of a batch. Raises Damaged where they are not what was laid down."""
+    try:
+        with batch.path.open("rb", buffering=0) as file:
+            file.seek(batch.offset)
+            data = file.read(batch.length)
+        AESGCM(batch.key).decrypt(_NONCE, batch.tag, data)
+    except (InvalidTag, OSError):
+        raise Damaged(f"{batch.path} is not as it was written") from None
+    return _decode(data)
+
+
+def files_beside(home: Path) -> set[tuple[str, int]]:
+    """What lies beside the core in ``home`` now: name and inode, since a name is used again."""
+    found = set()
+    for path in (home / _FOLDER).glob("*"):
+        try:
+            found.add((path.name, path.stat().st_ino))
+        except FileNotFoundError:
+            continue
+    return found
