@@ -191,9 +191,10 @@ class Forger:
 
         def forge(content: bytes) -> Objects:
             manifest, kind = self.manifest, pad_kind(CONTACTS)
-            label = (role, 1, self.account, kind, 0, 0, 0)
-            sealed = seal(self.data_keys[self.account], content, _label(*label), LEDGER_LEVEL)
-            chunk = _pack_header(ChunkHeader(*label, len(sealed))) + sealed
+            header = ChunkHeader(role, 1, self.account, kind, 0, 0, 0, 0)
+            label = _label(_pack_header(header))
+            sealed = seal(self.data_keys[self.account], content, label, LEDGER_LEVEL)
+            chunk = _pack_header(header._replace(length=len(sealed))) + sealed
             span = Span(len(manifest.packs), 0, len(chunk))
             shelves = [
                 self._aim(entry, role, span, digest) if entry.account == self.account else entry

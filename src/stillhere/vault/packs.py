@@ -29,6 +29,10 @@ MAX_PACK = 16 << 20  # the format allows 64 MB; a writer holds a whole one in me
 CHUNK_FORMAT = 1
 _HEADER = struct.Struct(f">4sBBI16s{KIND_BYTES}sQQIII")
 HEADER_BYTES = _HEADER.size
+_CHECKED = slice(HEADER_BYTES - 4)
+_LABELLED = slice(4, HEADER_BYTES - 8)  # all of a header but its magic, length and checksum
+_ROLE, _WHOSE = 5, slice(10, 26 + KIND_BYTES)
+_BEGINNING = CHUNK_MAGIC + bytes((CHUNK_FORMAT,))
 _INDEX = struct.Struct(">QI")
 _FOOTER = struct.Struct(">QI32s8s")
 
@@ -85,16 +89,13 @@ class PackWriter:
         plain: bytes,
     ) -> Place:
         """Seal a chunk into the pack; its place holds once ``close`` has returned."""
-        kind = pad_kind(self._kind)
-        label = _label(role, epoch, account, kind, *span, number)
+        header = ChunkHeader(role, epoch, account, pad_kind(self._kind), *span, number, 0)
+        label = _label(_pack_header(header))
         if role == Role.HISTORY:
             sealed = seal(data_key, plain, label, LEDGER_LEVEL)
         else:
             sealed = encrypt(data_key, plain, label)
-        header = _pack_header(
-            ChunkHeader(role, epoch, account, kind, span[0], span[1], number, len(sealed))
-        )
-        return self.copy(header + sealed)
+        return self.copy(_pack_header(header._replace(length=len(sealed))) + sealed)
 
     def copy(self, chunk: bytes) -> Place:
         """Take a chunk as it is, header and all."""
@@ -144,24 +145,21 @@ def open_chunk(
     data_key: bytes, chunk: bytes | memoryview, role: Role, account: bytes, kind: str
 ) -> bytes:
     """What a chunk holds, if it is what it should be. Raises Damaged."""
-    header = read_chunk_header(chunk)
-    if header is None:
+    header = bytes(chunk[:HEADER_BYTES])
+    if not _checks(header):
         raise Damaged("a chunk's header is broken")
-    if (header.role, header.account, header.kind) != (role, account, pad_kind(kind)):
+    if header[_ROLE] != role or header[_WHOSE] != account + pad_kind(kind):
         raise Damaged("a chunk is another one than its manifest says")
     read = unseal if role == Role.HISTORY else decrypt
-    return read(data_key, chunk[HEADER_BYTES:], _label(*header[:7]))
+    return read(data_key, chunk[HEADER_BYTES:], _label(header))
 
 
 def read_chunk_header(chunk: bytes | memoryview) -> ChunkHeader | None:
     """The header at the start of these bytes, or None where there is none that checks."""
-    if len(chunk) < HEADER_BYTES:
+    header = bytes(chunk[:HEADER_BYTES])
+    if not _checks(header):
         return None
-    magic, form, *fields, check = _HEADER.unpack_from(chunk)
-    if magic != CHUNK_MAGIC or form != CHUNK_FORMAT:
-        return None
-    if zlib.crc32(chunk[: HEADER_BYTES - 4]) != check:
-        return None
+    _, _, *fields, _ = _HEADER.unpack(header)
     return ChunkHeader._make(fields)
 
 
@@ -182,18 +180,15 @@ def _pack_header(header: ChunkHeader) -> bytes:
     return packed + zlib.crc32(packed).to_bytes(4, "big")
 
 
-def _label(
-    role: int, epoch: int, account: bytes, kind: bytes, first: int, last: int, number: int
-) -> bytes:
-    return struct.pack(
-        f">8sBBI16s{KIND_BYTES}sQQI",
-        MAGIC,
-        CHUNK_FORMAT,
-        role,
-        epoch,
-        account,
-        kind,
-        first,
-        last,
-        number,
+def _checks(header: bytes) -> bool:
+    """Whether these bytes are a whole chunk header, of the format that there is."""
+    return (
+        len(header) == HEADER_BYTES
+        and header.startswith(_BEGINNING)
+        and zlib.crc32(header[_CHECKED]) == int.from_bytes(header[-4:], "big")
     )
+
+
+def _label(header: bytes) -> bytes:
+    """A chunk's associated data."""
+    return MAGIC + header[_LABELLED]
