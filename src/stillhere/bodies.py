@@ -7,6 +7,7 @@ The vault seals pieces; a core keeps a recovered shelf's until the shelf is firs
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from itertools import repeat
@@ -39,17 +40,26 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     def restore(self, uids: Sequence[str]) -> list[bytes]:
         """Every body as it was, given its record's UID."""
         names = "\n".join(uids).encode().split(b"\n")
-        plain = [number for number, marked in enumerate(self.marked) if not marked]
-        if len(names) == len(self.bodies) and not any(_NUL in self.bodies[n] for n in plain):
+        if len(names) == len(self.bodies) and not self._has_nul_of_its_own():
             return list(map(bytes.replace, self.bodies, repeat(_NUL), names))  # nearly always
         return [
             body.replace(_NUL, uid.encode()) if marked else body
             for body, marked, uid in zip(self.bodies, self.marked, uids, strict=True)
         ]
 
+    def _has_nul_of_its_own(self) -> bool:
+        """Whether a body without a UID has a NUL."""
+        number = self.marked.find(_NUL)
+        while number >= 0:
+            if _NUL in self.bodies[number]:
+                return True
+            number = self.marked.find(_NUL, number + 1)
+        return False
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Piece).decode
+_digest = type(hashlib.sha256()).digest
 _threads = threading.local()
 
 
@@ -75,6 +85,11 @@ def open_piece(packed: bytes) -> Piece:
     if len(piece.marked) != len(piece.bodies):
         raise Damaged("a piece of bodies has columns of unequal length")
     return piece
+
+
+def digest_bodies(bodies: Sequence[bytes]) -> bytes:
+    """The SHA-256 of each, 32 bytes each."""
+    return b"".join(map(_digest, map(hashlib.sha256, bodies)))
 
 
 def compress(plain: bytes) -> bytes:

@@ -18,6 +18,7 @@ from stillhere.bodies import compress, decompress
 from stillhere.errors import Damaged
 
 PRESENT, DELETED, HELD = 0, 1, 2
+_STATES = bytes((PRESENT, DELETED, HELD))
 
 
 class Item(NamedTuple):
@@ -54,8 +55,7 @@ class Roster(msgspec.Struct, array_like=True):
 
     def digest_list(self) -> list[bytes]:
         """The digest of each row."""
-        digests = self.digests
-        return [digests[at : at + 32] for at in range(0, len(digests), 32)]
+        return split_digests(self.digests)
 
     def items(self) -> Iterator[Item]:
         """The rows, one by one."""
@@ -129,6 +129,11 @@ def empty_roster() -> Roster:
     return Roster([], [], [], b"", [], [], [], [], b"", [])
 
 
+def split_digests(digests: bytes) -> list[bytes]:
+    """The digests of a column, one by one."""
+    return [digests[at : at + 32] for at in range(0, len(digests), 32)]
+
+
 def roster_of(items: Sequence[Item]) -> Roster:
     """The columns of these rows."""
     if not items:
@@ -157,14 +162,16 @@ def build_roster(roster: Roster) -> tuple[bytes, bytes]:
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
     """A roster, if it is the one of this digest. Raises Damaged."""
-    try:
-        sheet = _decode_sheet(plain)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Damaged(f"a roster does not decode: {error}") from None
-    names = decompress(sheet.names)
-    if hashlib.sha256(names + sheet.digests).digest() != digest:
-        raise Damaged("a roster does not match the digest in its shelf's head")
-    return _read_names(names, sheet.digests)
+    names, digests = _open_sheet(plain, digest)
+    return _spread_names(names, digests)
+
+
+def prove_roster(plain: bytes, digest: bytes) -> tuple[bytes, list[str], bytes]:
+    """The states, UIDs and digests of a roster's rows: what its bodies are proven with.
+
+    Raises Damaged wherever ``read_roster`` does."""
+    names, digests = _open_sheet(plain, digest)
+    return names.states, names.uids, digests
 
 
 def pack_names(roster: Roster) -> bytes:
@@ -174,7 +181,7 @@ def pack_names(roster: Roster) -> bytes:
 
 def open_names(packed: bytes, digests: bytes) -> Roster:
     """The rows whose columns were packed. Raises Damaged."""
-    return _read_names(decompress(packed), digests)
+    return _spread_names(_read_names(decompress(packed), digests), digests)
 
 
 def _names_of(roster: Roster) -> bytes:
@@ -206,20 +213,45 @@ def _common_suffix(roster: Roster) -> str | None:
     return next((h.removeprefix(uid) for h, uid in pairs if uid and h.startswith(uid)), None)
 
 
-def _read_names(plain: bytes, digests: bytes) -> Roster:
+def _open_sheet(plain: bytes, digest: bytes) -> tuple[_Names, bytes]:
+    """Names and digests of the sheet that has this digest. Raises Damaged."""
+    try:
+        sheet = _decode_sheet(plain)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Damaged(f"a roster does not decode: {error}") from None
+    names = decompress(sheet.names)
+    if hashlib.sha256(names + sheet.digests).digest() != digest:
+        raise Damaged("a roster does not match the digest in its shelf's head")
+    return _read_names(names, sheet.digests), sheet.digests
+
+
+def _read_names(plain: bytes, digests: bytes) -> _Names:
     """Raises Damaged where it does not decode, or the columns differ in length."""
     try:
         names = _decode_names(plain)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Damaged(f"a roster's names do not decode: {error}") from None
     count = len(names.hrefs)
-    runs = (names.collections, names.components, names.media_types)
-    lengths = {len(c) for c in (names.seqs, names.states, names.uids, names.sizes, names.modified)}
-    lengths |= {sum(times for _, times in column) for column in runs}
-    if lengths != {count} or len(digests) != 32 * count or _has_empty_run(runs):
+    if not (
+        count
+        == len(names.seqs)
+        == len(names.states)
+        == len(names.uids)
+        == len(names.sizes)
+        == len(names.modified)
+        == _count(names.collections)
+        == _count(names.components)
+        == _count(names.media_types)
+        and len(digests) == 32 * count
+    ):
         raise Damaged("a roster's columns differ in length")
-    if names.states.translate(None, bytes((PRESENT, DELETED, HELD))):
+    if names.states.translate(None, _STATES):
         raise Damaged("a roster has records in a state that there is not")
+    return names
+
+
+def _spread_names(names: _Names, digests: bytes) -> Roster:
+    """The rows, with every value where it belongs."""
     suffix = names.suffix
     hrefs = names.hrefs
     if suffix is not None:
@@ -238,8 +270,14 @@ def _read_names(plain: bytes, digests: bytes) -> Roster:
     )
 
 
-def _has_empty_run(columns: Sequence[_Runs]) -> bool:
-    return any(times < 1 for column in columns for _, times in column)
+def _count(runs: _Runs) -> int:
+    """How many rows these runs have; -1 where one of them has none."""
+    rows = 0
+    for _, times in runs:
+        if times < 1:
+            return -1
+        rows += times
+    return rows
 
 
 def _runs(column: list[str]) -> _Runs:

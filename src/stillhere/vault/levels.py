@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from operator import methodcaller
 
-from stillhere.bodies import PLACE_SHIFT, open_piece
+from stillhere.bodies import PLACE_SHIFT, digest_bodies, open_piece
 from stillhere.errors import Damaged
 from stillhere.rosters import HELD, PRESENT, Roster, read_roster
 from stillhere.vault.body_chunks import BodyChunk, read_bodies, rebuild_roster
@@ -21,8 +20,6 @@ from stillhere.vault.manifests import Level, Manifest, ShelfEntry
 from stillhere.vault.opened import Vault
 from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.tail import Tail
-
-_digest = methodcaller("digest")
 
 Key = tuple[str, str]
 
@@ -134,7 +131,7 @@ class LoadedLevel:
             bodies = self._restore(chunk, present)
         except Damaged:
             return False
-        digests = b"".join(map(_digest, map(sha256, bodies)))
+        digests = digest_bodies(bodies)
         if len(present) == chunk.count:
             return digests == self.roster.digests[32 * present[0] : 32 * (present[-1] + 1)]
         whole = self.roster.digests
