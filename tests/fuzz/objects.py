@@ -18,6 +18,7 @@ import msgspec
 from tests.fuzz import Check
 from tests.fuzz.forge import CONTACTS, Forge, Forger, Objects
 from tests.fuzz.vault import Memory, load_vault
+from tests.vault.plain import agree
 
 from stillhere.bodies import decompress
 from stillhere.errors import StillhereError
@@ -129,7 +130,10 @@ class Reader:
             with suppress(StillhereError):
                 data_key = read_data_key(vault, unwrapper, account)
                 for kind in KINDS:
-                    images[account, kind] = load_image(anchor.source(account, kind), data_key)
+                    source = anchor.source(account, kind)
+                    images[account, kind] = load_image(source, data_key)
+                    if source.entry is not None:
+                        agree(source, data_key)
         for kind in KINDS:
             anchor.accounts(kind)
         with suppress(StillhereError):
