@@ -127,7 +127,7 @@ def _is_large(vault: Vault, kinds: Sequence[str]) -> bool:
 def _do(work: Callable[[_Task], _Result], task: _Task) -> _Result:
     """One task; an error that was caught in it may have kept the whole bucket in memory."""
     result = work(task)
-    gc.collect()
+    gc.collect(0)  # what is older than the task has no part in that
     return result
 
 
