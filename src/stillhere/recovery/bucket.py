@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stillhere.errors import Damaged
 from stillhere.recovery.install import make_shelf, make_verdict
-from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.keys import KitKeys, pack_keys
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.erased import read_erased
@@ -46,12 +46,12 @@ SHELF_BYTES = 4 << 10  # what a shelf has besides its pieces, as a rule
 
 @dataclass(frozen=True)
 class Mirrored:
-    """A bucket that is near: its keys, the records proven, the files that it became, and the
-    shelves with damage (None: nobody knows, since its manifest could not be read)."""
+    """A bucket that is near: its keys, packed, the records proven, the files that it became, and
+    the shelves with damage (None: nobody knows, since its manifest could not be read)."""
 
     kind: str
     bucket: int
-    keys: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    keys: bytes = field(default=b"", repr=False)
     records: int = 0
     size: int = 0
     damaged: frozenset[bytes] | None = None
@@ -99,7 +99,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     return Mirrored(
         bucket.kind,
         bucket.bucket,
-        found,
+        pack_keys(found),
         records,
         sum(map(len, packs.values())),
         frozenset(damaged),

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -49,8 +49,8 @@ class Bucket:
     number: int
     digest: bytes
     epoch: int
-    keys: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
-    """Data keys of accounts in it that are open already."""
+    keys: bytes = field(default=b"", repr=False)
+    """Data keys of accounts in it that are open already, packed."""
     others: frozenset[bytes] | None = None
     """Accounts whose shelf is not to become a page beside the core (None: no shelf is)."""
 
