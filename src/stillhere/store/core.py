@@ -16,7 +16,7 @@ import msgspec
 from stillhere.durable import make_folder
 from stillhere.errors import BadInput
 from stillhere.store.keyring import KEY_FILE, DataKeys, Keyring
-from stillhere.store.schema import DATABASE, LOG_PAGES, connect, get_meta, set_meta
+from stillhere.store.schema import DATABASE, LOG_PAGES, WRITER_KB, connect, get_meta, set_meta
 
 CHECKPOINT_S = 0.1
 BULK_PAGES = 32_000  # 512 MB of log, past which the writing thread moves pages itself
@@ -77,7 +77,7 @@ class Core:
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, for a thread that writes."""
-        return connect(self.home)
+        return connect(self.home, cache_kb=WRITER_KB)
 
     def reader(self) -> sqlite3.Connection:
         """This thread's connection for reading."""

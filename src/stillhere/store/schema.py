@@ -16,12 +16,12 @@ from stillhere.errors import Damaged, NotFound
 VERSION = 1
 DATABASE = "core.sqlite"
 LOG_PAGES = 2000  # pages of 16 kB in the write-ahead log before they are moved into the file
+READER_KB, WRITER_KB = 4096, 16384  # of pages that a connection keeps; more makes nothing faster
 
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",  # the vault's journal, not this file, makes a commit durable
     "PRAGMA foreign_keys = OFF",
-    "PRAGMA cache_size = -65536",
     f"PRAGMA wal_autocheckpoint = {LOG_PAGES}",
     "PRAGMA secure_delete = FAST",
     "PRAGMA busy_timeout = 20000",
@@ -130,7 +130,7 @@ CREATE TABLE erased (
 """
 
 
-def connect(home: Path, *, create: bool = False) -> sqlite3.Connection:
+def connect(home: Path, *, create: bool = False, cache_kb: int = READER_KB) -> sqlite3.Connection:
     """Open the core in ``home``; every statement is its own transaction until BEGIN.
 
     Raises NotFound where there is no core, Damaged where the file is not one.
@@ -146,7 +146,7 @@ def connect(home: Path, *, create: bool = False) -> sqlite3.Connection:
     try:
         if create:
             connection.execute("PRAGMA page_size = 16384")
-        for pragma in PRAGMAS:
+        for pragma in (*PRAGMAS, f"PRAGMA cache_size = -{cache_kb}"):
             connection.execute(pragma)
         _check_version(connection, path, create=create)
     except sqlite3.DatabaseError as error:
