@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.vault.vaults import Made, make_vault
 
 from stillhere.errors import Damaged
+from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Exists
 from stillhere.vault.layout import manifest_name, root_name, twin
 from stillhere.vault.manifests import (
@@ -21,6 +23,7 @@ from stillhere.vault.manifests import (
     Span,
     next_number,
     next_root_number,
+    read_index,
     read_manifest,
     read_root,
     read_root_number,
@@ -28,6 +31,7 @@ from stillhere.vault.manifests import (
     write_manifest,
     write_root,
 )
+from stillhere.vault.tail import Tail
 
 LEVEL = Level(7, bytes(32), 3, bytes(32), Span(0, 8, 10), [Span(0, 18, 90)])
 
@@ -49,6 +53,34 @@ def root(number: int = 1) -> Root:
 
 def write(made: Made, number: int = 1) -> bytes:
     return write_manifest(made.vault, made.signer, manifest(number))
+
+
+def test_an_index_finds_each_shelf_of_its_manifest_and_no_other(made: Made) -> None:
+    index = read_index(made.vault, "contacts", 0, 1, write(made))
+    whole = manifest()
+    assert [index.find(entry.account) for entry in whole.shelves] == whole.shelves
+    for stranger in (bytes(15) + b"\1", bytes([1]) * 15 + b"\2", b"\xff" * 16):
+        assert index.find(stranger) is None
+    assert index.place(Span(1, 8, 10)) == whole.place(Span(1, 8, 10))
+    with pytest.raises(Damaged):
+        index.place(Span(2, 8, 10))
+
+
+def test_an_index_refuses_an_entry_that_is_none(made: Made) -> None:
+    """Signed by a writer that did not know what it did."""
+    entry = manifest().shelves[1]
+    odd = msgspec.structs.replace(entry, base="not a level")
+    shelves = [*manifest().shelves[:1], odd, *manifest().shelves[2:]]
+    digest = write_manifest(
+        made.vault, made.signer, msgspec.structs.replace(manifest(), shelves=shelves)
+    )
+    index = read_index(made.vault, "contacts", 0, 1, digest)
+    assert index.find(manifest().shelves[0].account) == manifest().shelves[0]
+    with pytest.raises(Damaged):
+        index.find(entry.account)
+    named = Root(1, 1, 5, {}, {"contacts": {0: (1, digest)}}, bytes(32), [])
+    anchor = Anchor(made.vault, named, Tail(), 1)
+    assert anchor.source(entry.account, "contacts").broken
 
 
 def test_a_manifest_is_what_its_root_names(made: Made) -> None:

@@ -53,7 +53,7 @@ def decrypt(data_key: bytes, sealed: bytes | memoryview, associated: bytes) -> b
         raise Damaged("a sealed piece does not open: its bytes are not those written") from None
 
 
-def decode(decoder: msgspec.msgpack.Decoder[T], data: bytes, what: str) -> T:
+def decode(decoder: msgspec.msgpack.Decoder[T], data: bytes | msgspec.Raw, what: str) -> T:
     """What these bytes say. Raises Damaged where they don't say it in the form that they must."""
     try:
         return decoder.decode(data)

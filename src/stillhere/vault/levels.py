@@ -16,7 +16,7 @@ from stillhere.bodies import PLACE_SHIFT, digest_bodies, open_piece
 from stillhere.errors import Damaged
 from stillhere.rosters import HELD, PRESENT, Roster, read_roster
 from stillhere.vault.body_chunks import BodyChunk, read_bodies, rebuild_roster
-from stillhere.vault.manifests import Level, Manifest, ShelfEntry
+from stillhere.vault.manifests import Level, PackTable, ShelfEntry
 from stillhere.vault.opened import Vault
 from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.tail import Tail
@@ -29,7 +29,7 @@ class ShelfSource:
     """Where one shelf's pieces are: its manifest's entry and the tail."""
 
     vault: Vault
-    manifest: Manifest | None
+    manifest: PackTable | None
     entry: ShelfEntry | None
     tail: Tail
     account: bytes
