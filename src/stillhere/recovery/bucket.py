@@ -1,6 +1,6 @@
 """One bucket brought near, chunk by chunk, and proven: the work of one process.
 
-read its manifest and its packs, and unwrap its accounts' keys
+read its manifest, and unwrap its accounts' keys
 for every shelf
     prove its rosters against its head, and every body against its digest
     nothing is the matter with it: its page goes into a file beside the core
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from stillhere.errors import Damaged
 from stillhere.recovery.install import make_shelf, make_verdict
@@ -26,7 +28,7 @@ from stillhere.store.recovered import Batch, Beside, Recovered
 from stillhere.store.schema import connect
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
-from stillhere.vault.backends.memory import Memory
+from stillhere.vault.backends.ahead import Ahead
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import manifest_name
@@ -72,7 +74,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         manifest = open_manifest(vault, name, signed)
     except Damaged:
         return Mirrored(bucket.kind, bucket.bucket)
-    packs = _read_packs(vault, manifest)
+    packs = Ahead(vault.backend)  # chunks lie in the order of the accounts, as the shelves do
     chunks = _Chunks(near, manifest, packs)
     pages = _Pages(bucket) if bucket.others is not None else None
     keys = KitKeys(checked, bucket.keys)
@@ -101,7 +103,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         bucket.bucket,
         pack_keys(found),
         records,
-        sum(map(len, packs.values())),
+        sum(pack.size for pack in manifest.packs),
         frozenset(damaged),
         [near / name, *chunks.close(), *({batch.path for batch in batches})],
         batches,
@@ -149,46 +151,38 @@ class _Pages:
 class _Chunks:
     """Some of a bucket's chunks, each where it lies in its pack; the rest of the pack is a hole."""
 
-    def __init__(self, near: Path, manifest: Manifest, packs: dict[str, bytes]) -> None:
+    def __init__(self, near: Path, manifest: Manifest, packs: Ahead) -> None:
         self._near = near
         self._manifest = manifest
         self._packs = packs
-        self._kept: dict[str, list[tuple[int, int]]] = {}
+        self._files: dict[str, BinaryIO] = {}
 
     def keep(self, entry: ShelfEntry) -> None:
+        """Copy a shelf's chunks, those that can be read: a roster may be lost, and known."""
         for level in filter(None, (entry.base, entry.delta)):
-            for span in (level.roster, *level.bodies):
-                pack, offset, length = self._manifest.place(span)
-                if pack in self._packs:
-                    self._kept.setdefault(pack, []).append((offset, length))
+            for place in map(self._manifest.place, (level.roster, *level.bodies)):
+                with suppress(Missing, Damaged):
+                    chunk = self._packs.read_range(*place)
+                    file = self._file(place.pack)
+                    file.seek(place.offset)
+                    file.write(chunk)
 
     def close(self) -> list[Path]:
-        paths = []
-        for pack, spans in self._kept.items():
-            path, data = self._near / pack, memoryview(self._packs[pack])
+        for file in self._files.values():
+            file.close()
+        return [self._near / pack for pack in self._files]
+
+    def _file(self, pack: str) -> BinaryIO:
+        if pack not in self._files:
+            path = self._near / pack
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                for offset, length in sorted(spans):
-                    file.seek(offset)
-                    file.write(data[offset : offset + length])
-            paths.append(path)
-        return paths
+            self._files[pack] = path.open("wb")
+        return self._files[pack]
 
 
-def _read_packs(vault: Vault, manifest: Manifest) -> dict[str, bytes]:
-    """A bucket's packs by name, those that can be read."""
-    packs = {}
-    for pack in manifest.packs:
-        try:
-            packs[pack.name] = vault.backend.read(pack.name)
-        except (Missing, Damaged):
-            continue
-    return packs
-
-
-def _anchor_of(bucket: Bucket, vault: Vault, manifest: Manifest, packs: dict[str, bytes]) -> Anchor:
-    """What one bucket's shelves are loaded from: its packs in memory, and no journal."""
-    loaded = Vault(Overlay(Memory(packs), vault.backend), vault.format, vault.verifier)
+def _anchor_of(bucket: Bucket, vault: Vault, manifest: Manifest, packs: Ahead) -> Anchor:
+    """What one bucket's shelves are loaded from: its packs, and no journal."""
+    loaded = Vault(Overlay(packs, vault.backend), vault.format, vault.verifier)
     anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
     anchor.keep(bucket.kind, bucket.bucket, manifest)
     return anchor

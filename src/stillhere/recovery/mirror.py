@@ -7,7 +7,6 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +22,10 @@ from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import Vault
-from stillhere.vault.tail import Tail
+from stillhere.vault.tail import Source, Tail
 
 MIRROR_FOLDER = "mirror"
+PIECE_BYTES = 1 << 20  # of a copy, at once
 
 
 def buckets_of(
@@ -69,12 +69,22 @@ def mirror_tail(tail: Tail, folder: Path, near: Vault) -> None:
     """Bring the journal's large objects near; the others are in memory already."""
     for source in tail.sources:
         if source.whole is None:
-            with suppress(Missing, Damaged):
-                path = folder / source.name
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.write_bytes(source.vault.backend.read(source.name))
+            path = folder / source.name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                _copy(source, path)
+            except (Missing, Damaged):  # a part of it must not stand before the vault
+                path.unlink()
+            else:
                 _sync([path])
             source.vault = near
+
+
+def _copy(source: Source, path: Path) -> None:
+    """Copy a journal object piece by piece: some are as large as all that is kept of the tail."""
+    with path.open("wb", buffering=0) as file:
+        for offset in range(0, source.size, PIECE_BYTES):
+            file.write(source.vault.backend.read_range(source.name, offset, PIECE_BYTES))
 
 
 def mirror(
