@@ -54,6 +54,10 @@ def tally_verdicts(core: Core, kind: str | None = None) -> Tally:
         "SELECT verdict FROM shelves WHERE verdict IS NOT NULL AND (?1 IS NULL OR kind = ?1)",
         (kind,),
     )
-    verdicts = [_verdicts.decode(row[0]) for row in rows]
-    incomplete = sum(not verdict.complete for verdict in verdicts)
-    return Tally(len(verdicts), incomplete, sum(verdict.records for verdict in verdicts))
+    shelves = incomplete = records = 0
+    for (packed,) in rows:
+        verdict = _verdicts.decode(packed)
+        shelves += 1
+        incomplete += not verdict.complete
+        records += verdict.records
+    return Tally(shelves, incomplete, records)
