@@ -22,6 +22,9 @@ MAX_PIECE = 512 << 20
 PLACE_SHIFT = 32  # a body's place: number of its piece, from 1, << 32 | number in the piece
 _NUL = b"\0"
 
+Run = tuple[int, int, int]
+"""Bodies that lie in a row in one piece: the first record, how many, the first one's place."""
+
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
     """An opened piece; ``marked`` has a byte for each body, 1 where a NUL stands for the UID."""
@@ -85,6 +88,23 @@ def open_piece(packed: bytes) -> Piece:
     if len(piece.marked) != len(piece.bodies):
         raise Damaged("a piece of bodies has columns of unequal length")
     return piece
+
+
+def runs_of(places: Sequence[int], first: int = 0) -> list[Run]:
+    """The runs of records from number ``first`` on whose bodies lie at these places (0: none)."""
+    if places and places[0] and list(places) == list(range(places[0], places[0] + len(places))):
+        return [(first, len(places), places[0])]  # nearly always
+    runs: list[Run] = []
+    for number, place in enumerate(places, first):
+        if not place:
+            continue
+        if runs:
+            start, count, begin = runs[-1]
+            if number == start + count and place == begin + count:
+                runs[-1] = (start, count + 1, begin)
+                continue
+        runs.append((number, 1, place))
+    return runs
 
 
 def digest_bodies(bodies: Sequence[bytes]) -> bytes:

@@ -8,6 +8,7 @@ The vault seals sheets; a core keeps a recovered shelf's until the shelf is firs
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, repeat, starmap
 from typing import NamedTuple
@@ -34,6 +35,16 @@ class Item(NamedTuple):
     size: int
     digest: bytes
     modified: int
+
+
+class Figures(NamedTuple):
+    """What a shelf's records come to, its collections' own left out: how many have a body, how
+    many are held, the size of both, and when (milliseconds) one was last changed or deleted."""
+
+    present: int
+    held: int
+    size: int
+    changed: int
 
 
 class Roster(msgspec.Struct, array_like=True):
@@ -76,6 +87,18 @@ class Roster(msgspec.Struct, array_like=True):
             ),
         )
 
+    def figures(self) -> Figures:
+        """What the records come to."""
+        first = bisect_right(self.collections, "")  # sorted: the collections' own come first
+        return _measure(first, self.states, self.sizes, self.modified)
+
+    def find(self, collection: str, href: str) -> int | None:
+        """The number of a row by its name."""
+        for number, name in enumerate(zip(self.collections, self.hrefs, strict=True)):
+            if name == (collection, href):
+                return number
+        return None
+
     def cut(self, start: int, stop: int) -> Roster:
         """The rows from ``start`` to before ``stop``."""
         rows = slice(start, stop)
@@ -96,7 +119,7 @@ class Roster(msgspec.Struct, array_like=True):
 _Runs = list[tuple[str, int]]
 
 
-class _Names(msgspec.Struct, array_like=True):
+class Names(msgspec.Struct, array_like=True):
     """A roster's columns but the digests, as they are written: what repeats as (value, times),
     and "" for a name that is its UID with ``suffix`` behind (nil: every name is written)."""
 
@@ -111,6 +134,33 @@ class _Names(msgspec.Struct, array_like=True):
     sizes: list[int]
     modified: list[int]
 
+    def __len__(self) -> int:
+        return len(self.hrefs)
+
+    def figures(self) -> Figures:
+        """What the records come to."""
+        first = 0
+        for collection, times in self.collections:
+            if collection:
+                break
+            first += times
+        return _measure(first, self.states, self.sizes, self.modified)
+
+    def find(self, collection: str, href: str) -> int | None:
+        """The number of a row by its name."""
+        first = 0
+        for name, times in self.collections:
+            if name == collection:
+                for number in range(first, first + times):
+                    if self._href(number) == href:
+                        return number
+            first += times
+        return None
+
+    def _href(self, number: int) -> str:
+        href = self.hrefs[number]
+        return href if href or self.suffix is None else self.uids[number] + self.suffix
+
 
 class _Sheet(msgspec.Struct, frozen=True, array_like=True):
     """A roster as it is sealed: names compressed, and digests, which nothing makes smaller."""
@@ -120,7 +170,7 @@ class _Sheet(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode_sheet = msgspec.msgpack.Decoder(_Sheet).decode
-_decode_names = msgspec.msgpack.Decoder(_Names).decode
+_decode_names = msgspec.msgpack.Decoder(Names).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -162,16 +212,21 @@ def build_roster(roster: Roster) -> tuple[bytes, bytes]:
 
 def read_roster(plain: bytes, digest: bytes) -> Roster:
     """A roster, if it is the one of this digest. Raises Damaged."""
-    names, digests = _open_sheet(plain, digest)
-    return _spread_names(names, digests)
+    return _spread_names(*open_roster(plain, digest))
 
 
-def prove_roster(plain: bytes, digest: bytes) -> tuple[bytes, list[str], bytes]:
-    """The states, UIDs and digests of a roster's rows: what its bodies are proven with.
+def open_roster(plain: bytes, digest: bytes) -> tuple[Names, bytes]:
+    """A roster as it is written, names and digests, if it is the one of this digest.
 
-    Raises Damaged wherever ``read_roster`` does."""
-    names, digests = _open_sheet(plain, digest)
-    return names.states, names.uids, digests
+    Raises Damaged."""
+    try:
+        sheet = _decode_sheet(plain)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Damaged(f"a roster does not decode: {error}") from None
+    names = decompress(sheet.names)
+    if hashlib.sha256(names + sheet.digests).digest() != digest:
+        raise Damaged("a roster does not match the digest in its shelf's head")
+    return _read_names(names, sheet.digests), sheet.digests
 
 
 def pack_names(roster: Roster) -> bytes:
@@ -190,7 +245,7 @@ def _names_of(roster: Roster) -> bytes:
     if suffix is not None:
         pairs = zip(hrefs, roster.uids, strict=True)
         hrefs = ["" if href == uid + suffix else href for href, uid in pairs]
-    names = _Names(
+    names = Names(
         _runs(roster.collections),
         suffix,
         hrefs,
@@ -213,19 +268,7 @@ def _common_suffix(roster: Roster) -> str | None:
     return next((h.removeprefix(uid) for h, uid in pairs if uid and h.startswith(uid)), None)
 
 
-def _open_sheet(plain: bytes, digest: bytes) -> tuple[_Names, bytes]:
-    """Names and digests of the sheet that has this digest. Raises Damaged."""
-    try:
-        sheet = _decode_sheet(plain)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Damaged(f"a roster does not decode: {error}") from None
-    names = decompress(sheet.names)
-    if hashlib.sha256(names + sheet.digests).digest() != digest:
-        raise Damaged("a roster does not match the digest in its shelf's head")
-    return _read_names(names, sheet.digests), sheet.digests
-
-
-def _read_names(plain: bytes, digests: bytes) -> _Names:
+def _read_names(plain: bytes, digests: bytes) -> Names:
     """Raises Damaged where it does not decode, or the columns differ in length."""
     try:
         names = _decode_names(plain)
@@ -250,7 +293,7 @@ def _read_names(plain: bytes, digests: bytes) -> _Names:
     return names
 
 
-def _spread_names(names: _Names, digests: bytes) -> Roster:
+def _spread_names(names: Names, digests: bytes) -> Roster:
     """The rows, with every value where it belongs."""
     suffix = names.suffix
     hrefs = names.hrefs
@@ -268,6 +311,15 @@ def _spread_names(names: _Names, digests: bytes) -> Roster:
         digests,
         names.modified,
     )
+
+
+def _measure(first: int, states: bytes, sizes: Sequence[int], modified: Sequence[int]) -> Figures:
+    """The figures of the rows from number ``first`` on."""
+    states, sizes = states[first:], sizes[first:]
+    if any(states):
+        sizes = [n for n, state in zip(sizes, states, strict=True) if state != DELETED]
+    changed = max(modified[first:], default=0)
+    return Figures(states.count(PRESENT), states.count(HELD), sum(sizes), changed)
 
 
 def _count(runs: _Runs) -> int:

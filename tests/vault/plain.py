@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stillhere.bodies import runs_of
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Missing
 from stillhere.vault.image import load_image
 from stillhere.vault.levels import ShelfSource
+from stillhere.vault.packs import read_chunk
 from stillhere.vault.plain import prove_plain
 from stillhere.vault.tail import Tail
 
@@ -19,18 +20,22 @@ def agree(source: ShelfSource, data_key: bytes) -> tuple[bool, bool]:
     bare = replace(source, tail=Tail(), broken="", later=0)
     image = load_image(bare, data_key, packed=True)
     whole = image.proven and not image.missing
-    packs = [memoryview(_read(source, pack.name)) for pack in source.manifest.packs]
+    manifest = source.manifest
     try:
-        rows = prove_plain(source.entry, source.kind, data_key, packs)
+        plain = prove_plain(
+            source.entry,
+            source.kind,
+            data_key,
+            lambda span: read_chunk(source.vault, manifest.place(span)),
+        )
     except Damaged:
         return False, whole
     assert whole, (image.problems, image.missing)
-    assert rows == len(image.columns)
+    assert len(plain.names) == len(image.columns)
+    assert plain.names.figures() == image.columns.figures()
+    assert (plain.sheet, plain.entry.base.digest) == image.sheet
+    assert (plain.pieces, plain.runs) == (image.pieces, runs_of(image.places))
+    for number, item in enumerate(image.items):
+        assert plain.names.find(item.collection, item.href) == number
+        assert plain.body(number) == image.body(number)
     return True, whole
-
-
-def _read(source: ShelfSource, name: str) -> bytes:
-    try:
-        return source.vault.backend.read(name)
-    except Missing:
-        return b""

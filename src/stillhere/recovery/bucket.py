@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stillhere.errors import Damaged
-from stillhere.recovery.install import make_shelf, make_verdict
+from stillhere.recovery.install import make_plain, make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys, pack_keys
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
@@ -36,10 +36,13 @@ from stillhere.vault.manifests import (
     EMPTY_ROOT,
     Manifest,
     ShelfEntry,
+    Span,
+    find_later_manifest,
     open_manifest,
     read_signed_manifest,
 )
 from stillhere.vault.opened import Vault
+from stillhere.vault.plain import Plain, prove_plain
 from stillhere.vault.tail import Tail
 
 BATCH_BYTES = 1 << 20  # some 5 ms of the writing thread
@@ -78,22 +81,23 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     chunks = _Chunks(near, manifest, packs)
     pages = _Pages(bucket) if bucket.others is not None else None
     keys = KitKeys(checked, bucket.keys)
-    anchor = _anchor_of(bucket, vault, manifest, packs)
+    prover = _Prover(bucket, vault, manifest, packs)
     found: dict[bytes, bytes] = {}
     damaged, records = set(), 0
     for entry in manifest.shelves:
         account = entry.account
         if account in checked.erased:
             continue
-        if keys.failing(account):
+        try:
+            data_key = found[account] = keys.get(account)
+        except Damaged:
             damaged.add(account)
             continue
-        data_key = found[account] = keys.get(account)
-        image = load_image(anchor.source(account, bucket.kind), data_key, packed=True)
-        records += len(image.columns)
-        if image.missing or image.problems:
+        shelf = prover.prove(entry, data_key)
+        records += len(shelf.names if isinstance(shelf, Plain) else shelf.columns)
+        if isinstance(shelf, Image) and (shelf.missing or shelf.problems):
             damaged.add(account)
-        elif pages is None or not pages.add(image, data_key):
+        elif pages is None or not pages.add(account, shelf, data_key):
             chunks.keep(entry)
     batches = pages.close() if pages is not None else []
     (near / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,11 +114,40 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     )
 
 
+class _Prover:
+    """Proves a bucket's shelves, without what the journal has."""
+
+    def __init__(self, bucket: Bucket, vault: Vault, manifest: Manifest, packs: Ahead) -> None:
+        later = find_later_manifest(vault, bucket.kind, bucket.bucket, bucket.number)
+        loaded = Vault(Overlay(packs, vault.backend), vault.format, vault.verifier)
+        self._newest = later is None
+        self._anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
+        self._anchor.keep(bucket.kind, bucket.bucket, manifest, newest=self._newest)
+        self._kind = bucket.kind
+        self._manifest = manifest
+        self._packs = packs
+
+    def prove(self, entry: ShelfEntry, data_key: bytes) -> Plain | Image:
+        """A shelf, and what is the matter with it if it is not plain. Raises BackendError."""
+        if self._newest:  # else it may reach further than this manifest knows
+            with suppress(Damaged, Missing):
+                return prove_plain(entry, self._kind, data_key, self._read)
+        return load_image(self._anchor.source(entry.account, self._kind), data_key, packed=True)
+
+    def _read(self, span: Span) -> bytes:
+        place = self._manifest.place(span)
+        chunk = self._packs.read_range(*place)
+        if len(chunk) != place.length:
+            raise Damaged(f"{place.pack} is cut short")
+        return chunk
+
+
 class _Pages:
     """A file beside the core, filled shelf by shelf."""
 
     def __init__(self, bucket: Bucket) -> None:
         home = Path(bucket.home)
+        self._epoch = bucket.epoch
         self._others = bucket.others or frozenset()
         self._beside = Beside(home, f"{bucket.kind}-{bucket.bucket:04x}")
         self._erased = _erased_by_now(home)  # after the file is there: an erasure waits for it
@@ -123,16 +156,19 @@ class _Pages:
         self._shelves: list[Recovered] = []
         self._room = BATCH_BYTES
 
-    def add(self, image: Image, data_key: bytes) -> bool:
+    def add(self, account: bytes, shelf: Plain | Image, data_key: bytes) -> bool:
         """Keep a shelf as a page; False for one that is not to lie here."""
-        account = image.account
         if account in self._others:
             return False
         if account in self._erased:
             return True
         wrapped = self._keyring.wrap(data_key, account) if self._keyring is not None else None
-        self._shelves.append(make_shelf(image, make_verdict(image, self._now), wrapped))
-        self._room -= SHELF_BYTES + sum(map(len, image.pieces))
+        if isinstance(shelf, Plain):
+            made = make_plain(shelf, self._epoch, self._now, wrapped)
+        else:
+            made = make_shelf(shelf, make_verdict(shelf, self._now), wrapped)
+        self._shelves.append(made)
+        self._room -= SHELF_BYTES + sum(map(len, shelf.pieces))
         if self._room <= 0:
             self._lay()
         return True
@@ -178,14 +214,6 @@ class _Chunks:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._files[pack] = path.open("wb")
         return self._files[pack]
-
-
-def _anchor_of(bucket: Bucket, vault: Vault, manifest: Manifest, packs: Ahead) -> Anchor:
-    """What one bucket's shelves are loaded from: its packs, and no journal."""
-    loaded = Vault(Overlay(packs, vault.backend), vault.format, vault.verifier)
-    anchor = Anchor(loaded, EMPTY_ROOT, Tail(), bucket.epoch)
-    anchor.keep(bucket.kind, bucket.bucket, manifest)
-    return anchor
 
 
 def _erased_by_now(home: Path) -> frozenset[bytes]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from stillhere.bodies import PLACE_SHIFT, pack_bodies
+from stillhere.bodies import PLACE_SHIFT, pack_bodies, runs_of
 from stillhere.rosters import build_roster
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile
 from stillhere.store.pages import NewPage, make_page
 from stillhere.store.records import State
 from stillhere.store.recovered import Recovered
-from stillhere.vault.image import Image
+from stillhere.vault.image import Image, find_ends
+from stillhere.vault.plain import Plain
 
 
 class Loss(msgspec.Struct, frozen=True, array_like=True):
@@ -61,10 +61,9 @@ def make_verdict(image: Image, now: int) -> Verdict:
                 held.append(
                     Loss(item.collection, item.href, item.uid, item.size, item.modified, cause)
                 )
-    columns = image.columns  # sorted: the collections' own records come first
-    present = columns.states.count(State.PRESENT, bisect_right(columns.collections, ""))
-    as_of = max(image.columns.modified, default=0)
-    return Verdict(image.last, as_of, present, held, image.problems, now)
+    columns = image.columns
+    as_of = max(columns.modified, default=0)
+    return Verdict(image.last, as_of, columns.figures().present, held, image.problems, now)
 
 
 def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Recovered:
@@ -87,8 +86,33 @@ def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Rec
             (e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
             for e, body in image.notes
         ],
-        _name_of(image) if keyed else "",
+        _name_of(image.account, image, image.columns.find) if keyed else "",
         wrapped_key if keyed else None,
+    )
+
+
+def make_plain(plain: Plain, epoch: int, now: int, wrapped_key: bytes | None) -> Recovered:
+    """The same of a plain shelf, with the verdict on it at ``now`` (milliseconds); ``epoch`` is
+    the one that is alive."""
+    base, names = plain.entry.base, plain.names
+    figures = names.figures()
+    verdict = Verdict(base.last, max(names.modified, default=0), figures.present, [], [], now)
+    return Recovered(
+        plain.entry.account,
+        plain.kind,
+        "",
+        base.last,
+        base.chain,
+        _encode(find_ends([(base.last, plain.entry.ends)], epoch)),
+        _encode(verdict),
+        verdict.records,
+        0,
+        make_page(
+            (plain.sheet, base.digest), figures, plain.runs, dict(enumerate(plain.pieces, 1))
+        ),
+        [],
+        _name_of(plain.entry.account, plain, names.find) if wrapped_key is not None else "",
+        wrapped_key,
     )
 
 
@@ -107,7 +131,7 @@ def _page_of(image: Image) -> NewPage:
         used = {place >> PLACE_SHIFT for place in places}
         pieces = {number: piece for number, piece in pieces.items() if number in used}
     sheet = image.sheet or build_roster(image.columns)
-    return make_page(sheet, image.columns, places, pieces)
+    return make_page(sheet, image.columns.figures(), runs_of(places), pieces)
 
 
 def _loose(image: Image) -> Iterator[list[int]]:
@@ -126,10 +150,10 @@ def _loose(image: Image) -> Iterator[list[int]]:
         yield rows
 
 
-def _name_of(image: Image) -> str:
+def _name_of(account: bytes, shelf: Image | Plain, find: Callable[[str, str], int | None]) -> str:
     """The account's name, or its id where the profile is lost."""
-    names = zip(image.columns.collections, image.columns.hrefs, strict=True)
-    for number, name in enumerate(names):
-        if name == (CREDENTIALS, "profile") and (body := image.body(number)) is not None:
-            return msgspec.msgpack.decode(body, type=Profile).name
-    return LOST_NAME + image.account.hex()
+    number = find(CREDENTIALS, "profile")
+    body = shelf.body(number) if number is not None else None
+    if body is None:
+        return LOST_NAME + account.hex()
+    return msgspec.msgpack.decode(body, type=Profile).name

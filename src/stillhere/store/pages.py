@@ -17,18 +17,15 @@ from itertools import repeat
 
 import msgspec
 
-from stillhere.bodies import PLACE_SHIFT, Piece, open_piece
+from stillhere.bodies import PLACE_SHIFT, Piece, Run, open_piece
 from stillhere.errors import Damaged
-from stillhere.rosters import DELETED, HELD, PRESENT, Roster, read_roster
+from stillhere.rosters import DELETED, HELD, PRESENT, Figures, read_roster
 from stillhere.store.records import Collection, Delta, Record, State
 from stillhere.store.rows import RowShelf
 from stillhere.store.shelf import Shelf, ShelfRow, decode_properties
 
 Sheet = tuple[bytes, bytes]
 """A roster's bytes and their digest."""
-
-Run = tuple[int, int, int]
-"""Bodies that lie in a row in one piece: the first record, how many, the first one's place."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
@@ -50,23 +47,16 @@ class NewPage(msgspec.Struct, frozen=True, array_like=True):
 
 
 def make_page(
-    sheet: Sheet, roster: Roster, places: Sequence[int], pieces: dict[int, bytes]
+    sheet: Sheet, figures: Figures, runs: Sequence[Run], pieces: dict[int, bytes]
 ) -> NewPage:
-    """A page of a shelf's roster and bodies.
-
-    ``places`` has for each record where its body lies: the number of its piece, from 1, << 32 |
-    the number in it; 0 where it has none. The page's figures leave out collections' own
-    records: how many there are, how many of them held, their bytes, the last change."""
-    first = bisect_right(roster.collections, "")
-    states, sizes = roster.states[first:], roster.sizes[first:]
-    if any(states):
-        sizes = [n for n, state in zip(sizes, states, strict=True) if state != DELETED]
+    """A page of a roster's sheet and figures, and of pieces by number, with the runs in which
+    bodies lie in them."""
     return NewPage(
-        len(sizes),
-        states.count(HELD),
-        sum(sizes),
-        max(roster.modified[first:], default=0),
-        _encode(_runs_of(places)),
+        figures.present + figures.held,
+        figures.held,
+        figures.size,
+        figures.changed,
+        _encode(runs),
         sheet[1],
         sheet[0],
         pieces,
@@ -303,19 +293,3 @@ class PageShelf(Shelf):
 
 def _first_of(run: Run) -> int:
     return run[0]
-
-
-def _runs_of(places: Sequence[int]) -> list[Run]:
-    if places and places[0] and list(places) == list(range(places[0], places[0] + len(places))):
-        return [(0, len(places), places[0])]  # nearly always
-    runs: list[Run] = []
-    for number, place in enumerate(places):
-        if not place:
-            continue
-        if runs:
-            first, count, start = runs[-1]
-            if number == first + count and place == start + count:
-                runs[-1] = (first, count + 1, start)
-                continue
-        runs.append((number, 1, place))
-    return runs

@@ -128,7 +128,7 @@ def load_image(
         image.bodies = [body for _, (_, body, _) in ordered]
         image.places = [place for _, (_, _, place) in ordered]
         image.missing = {k: v for k, v in image.missing.items() if rows[k][0].state == HELD}
-    image.ends = _find_ends(past, source.epoch)
+    image.ends = find_ends(past, source.epoch)
     if source.later > image.last:
         image.problems.append(
             f"a later manifest knows of changes up to {source.later}: they and its root are gone"
@@ -272,7 +272,9 @@ def _check_gaps(
             )
 
 
-def _find_ends(past: Sequence[tuple[int, dict[int, int]]], epoch: int) -> dict[int, int]:
+def find_ends(past: Sequence[tuple[int, dict[int, int]]], epoch: int) -> dict[int, int]:
+    """The last position in every epoch before this one: ``past`` has the heads of a shelf, oldest
+    first, with the ends that each knows."""
     ends = dict(past[0][1])
     for number in range(1, epoch):
         if number not in ends:
