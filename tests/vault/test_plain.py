@@ -153,6 +153,7 @@ UNUSUAL: dict[str, dict[str, Any]] = {
     "a body is missing": {"chunks": first_is(piece=pack_bodies(BODIES[:1], ["uid-00"]))},
     "a chunk begins elsewhere": {"chunks": first_is(first=1)},
     "a chunk has fewer rows": {"chunks": first_is(count=1)},
+    "a chunk has no rows": {"chunks": first_is(count=0)},
     "a chunk has more rows": {"chunks": first_is(count=1 << 40)},
     "a piece is none": {"chunks": first_is(piece=compress(b"\xc1"))},
     "a piece is not compressed": {"chunks": first_is(piece=b"piece")},

@@ -133,7 +133,9 @@ class LoadedLevel:
             return False
         digests = digest_bodies(bodies)
         if len(present) == chunk.count:
-            return digests == self.roster.digests[32 * present[0] : 32 * (present[-1] + 1)]
+            return (
+                digests == self.roster.digests[32 * chunk.first : 32 * (chunk.first + chunk.count)]
+            )
         whole = self.roster.digests
         return digests == b"".join([whole[32 * n : 32 * n + 32] for n in present])
 
@@ -153,7 +155,8 @@ class LoadedLevel:
             else:
                 continue
             self.missing[roster.collections[number], roster.hrefs[number]] = cause
-        roster.states, self.sheet = bytes(held), b""
+        if held != states:  # else the sheet says what is there
+            roster.states, self.sheet = bytes(held), b""
 
 
 def check_halves(source: ShelfSource, level: Level, data_key: bytes) -> Iterator[str]:
