@@ -2,7 +2,7 @@
 
 import sys
 
-from stillhere.cli import main
-
 if __name__ == "__main__":
+    from stillhere.cli import main  # a recovery's processes import this file, and need it not
+
     sys.exit(main())

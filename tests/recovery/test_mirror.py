@@ -13,11 +13,12 @@ from tests.recovery.judge import Outcome, judge
 from tests.recovery.model import Put
 from tests.recovery.service import Worn, bodies_of
 
-from stillhere.recovery.recovery import MIRROR_FOLDER
 from stillhere.recovery.workers import FEW_BYTES, Workers
 from stillhere.replication.compact import compact
 from stillhere.replication.rollup import roll_up
+from stillhere.replication.start import open_core
 from stillhere.replication.verify import verify
+from stillhere.store.recovered import MIRROR_FOLDER
 from stillhere.vault.tail import KEEP_BYTES
 
 MEGABYTE = 1 << 20
@@ -179,3 +180,23 @@ def test_a_large_vault_is_proven_by_several_processes(worn: Worn, tmp_path: Path
             worn.write(working, person, Put("contacts", f"large {number}.vcf", body))
         compact(working)
     assert recover(worn, tmp_path / "home", lambda: None).how == "whole"
+
+
+def test_what_a_killed_recovery_left_near_goes_at_the_next_start(
+    worn: Worn, tmp_path: Path
+) -> None:
+    """Killed when it was whole: it is a core like any other, and never recovers again."""
+    home = tmp_path / "home"
+
+    def announce(event: str, **_: object) -> None:
+        if event == "whole":
+            raise Stopped
+
+    recovery = worn.recovery(home, announce)
+    working = recovery.begin()
+    with pytest.raises(Stopped):
+        recovery.run()
+    working.close()
+    assert near_objects(home)
+    open_core(home, worn.place).close()
+    assert not (home / MIRROR_FOLDER).exists()

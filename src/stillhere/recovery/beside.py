@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from stillhere.errors import Damaged
@@ -12,6 +13,15 @@ from stillhere.recovery.bucket import Mirrored
 from stillhere.store.recovered import Batch, Recovered, add_recovered, read_batch
 from stillhere.store.store import Store
 from stillhere.vault.layout import bucket_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """A batch of shelves for the writing thread: what takes them in, and tells which are new,
+    and what is to be done when it has."""
+
+    take: Callable[[sqlite3.Connection], list[Recovered]]
+    over: Callable[[], None] | None = None
 
 
 class Waiting:
@@ -30,14 +40,17 @@ class Waiting:
         if done.batches:
             self._batches[done.kind, done.bucket] = list(done.batches)
 
-    def take_stage(self, kind: str) -> Iterator[list[Recovered]]:
-        """Take in every batch of a kind; the shelves of each that the core did not have."""
+    def stage(self, kind: str) -> Iterator[Work]:
+        """Every batch of a kind, to be taken in; when the last of a file is, the file goes."""
         for key in [key for key in self._batches if key[0] == kind]:
-            for batch in self._batches[key]:
-                self._store.gate.give_way()
-                yield self._store.install(partial(_take, batch)).result()
-            del self._batches[key]
-            batch.path.unlink(missing_ok=True)
+            batches = self._batches[key]
+            for batch in batches[:-1]:
+                yield Work(partial(_take, batch))
+            yield Work(partial(_take, batches[-1]), partial(self._remove, key))
+
+    def _remove(self, key: tuple[str, int]) -> None:
+        for path in {batch.path for batch in self._batches.pop(key)}:
+            path.unlink(missing_ok=True)
 
     def take_shelf(self, account: bytes, kind: str, check: Callable[[], None]) -> None:
         """Take in one shelf ahead of the others, if it waits; ``check`` may raise."""

@@ -16,6 +16,7 @@ from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.workers import Bucket, Workers
 from stillhere.store.core import Core
+from stillhere.store.recovered import MIRROR_FOLDER
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
 from stillhere.vault.backends.directory import Directory
@@ -24,7 +25,6 @@ from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Source, Tail
 
-MIRROR_FOLDER = "mirror"
 PIECE_BYTES = 1 << 20  # of a copy, at once
 
 

@@ -20,7 +20,6 @@ not fenced. As soon as it can be written, everything begins again from the seal.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import sys
 import time
@@ -37,13 +36,7 @@ from stillhere.recovery.check import Checked, check
 from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
-from stillhere.recovery.mirror import (
-    MIRROR_FOLDER,
-    buckets_of,
-    mirror,
-    mirror_tail,
-    overlay,
-)
+from stillhere.recovery.mirror import buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
@@ -54,6 +47,7 @@ from stillhere.replication.witness import Seen
 from stillhere.store.accounts import ACCOUNT, add_account
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
+from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
 from stillhere.store.schema import clear_rows
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
@@ -102,7 +96,6 @@ class Recovery:
         core, identity = open_home(self._home, checked, self._place)
         if not identity.recovering:
             core.close()
-            shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)  # killed at its very end
             self.working = open_core(self._home, self._place)
             self.working.core.lock("recover")
             return self.working
@@ -188,7 +181,7 @@ class Recovery:
         self.working.store.install(forget, durable=True).result()
 
     def _bring(self) -> None:
-        shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)  # of a run that was cut short
+        clear_mirror(self._home)  # of a run that was cut short
         if self._fenced:
             self.working.eraser.complete()  # else a later start does
         store = self.working.store
@@ -298,8 +291,8 @@ class Recovery:
         working.identity = identity
         working.store.gate.opener = None
         sys.setswitchinterval(0.005)
-        shutil.rmtree(self._home / MIRROR_FOLDER, ignore_errors=True)
         self._announce_whole()
+        clear_mirror(self._home)
 
     def _announce_whole(self) -> None:
         working = self.working

@@ -1,8 +1,8 @@
 """Step 6: shelves into the core, stage by stage, in batches that leave room for those who wait.
 
-Plain shelves are pages that other processes have made, and are copied (``beside.py``). The
-others, and all of a small vault, are loaded one by one by the writing thread itself: another
-thread would hand the interpreter to and fro.
+Plain shelves are pages that other processes have made, and the writing thread takes them in
+(``beside.py``); meanwhile those that the journal has touched are loaded here, one by one. What
+neither brings, and all of a small vault, is loaded after them.
 
 A batch is whole shelves in one transaction, heads and verdicts with them, so a recovery that is
 killed goes on with the shelves that are not in the core yet.
@@ -10,15 +10,16 @@ killed goes on with the shelves that are not in the core yet.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, zip_longest
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.beside import Waiting
+from stillhere.recovery.beside import Waiting, Work
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
 from stillhere.store.recovered import Recovered, add_recovered
@@ -26,8 +27,8 @@ from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import BackendError
 
-BATCH_ROWS = 1500  # about 10 ms of the writing thread
-AHEAD = 2  # batches that wait for the writing thread
+BATCH_ROWS = 1500  # about 10 ms of loading
+AHEAD = 4  # batches that wait for the writing thread
 TRIES = 60  # a vault that does not answer is asked again, a second apart
 
 Batch = Sequence[bytes]
@@ -35,7 +36,7 @@ Batch = Sequence[bytes]
 
 @dataclass
 class Stage:
-    """How far one kind is: shelves and records in rows, of how many shelves."""
+    """How far one kind is: shelves and records in the core, of how many shelves."""
 
     kind: str
     total: int = 0
@@ -63,53 +64,58 @@ def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     """Bring every shelf of one kind into the core. Raises Unavailable."""
     touched = bulk.anchor.touched(stage.kind)
     accounts = list(accounts)
-    _load(bulk, stage, [account for account in accounts if account in touched])
-    for taken in bulk.waiting.take_stage(stage.kind):
-        stage.count(taken)
-    _load(bulk, stage, accounts)
+    pages = bulk.waiting.stage(stage.kind)
+    loaded = _load(bulk, stage.kind, [account for account in accounts if account in touched])
+    _take_in(bulk, stage, filter(None, chain.from_iterable(zip_longest(pages, loaded))))
+    _take_in(bulk, stage, _load(bulk, stage.kind, accounts))
 
 
-def _load(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
-    """Bring shelves into rows one by one, those that are not."""
-    in_rows = bulk.store.core.shelves_of(stage.kind)
-    waiting: deque[tuple[Batch, Future[list[Recovered]]]] = deque()
-    for batch in _batches(bulk.anchor, stage.kind, (a for a in accounts if a not in in_rows)):
+def _take_in(bulk: Bulk, stage: Stage, works: Iterable[Work]) -> None:
+    """Have the writing thread take in one batch after the other."""
+    waiting: deque[tuple[Work, Future[list[Recovered]]]] = deque()
+
+    def finish(most: int) -> None:
+        while len(waiting) > most:
+            work, future = waiting.popleft()
+            stage.count(future.result())
+            if work.over is not None:
+                work.over()
+
+    for work in works:
         bulk.store.gate.give_way()
-        waiting.append((batch, _bring(bulk, stage.kind, batch)))
-        if len(waiting) > AHEAD:
-            stage.count(_patiently(bulk, stage.kind, *waiting.popleft()))
-    for batch, future in waiting:
-        stage.count(_patiently(bulk, stage.kind, batch, future))
+        waiting.append((work, bulk.store.install(work.take)))
+        finish(AHEAD)
+    finish(0)
 
 
-def _bring(bulk: Bulk, kind: str, batch: Batch) -> Future[list[Recovered]]:
-    """Queue a batch for the writing thread."""
-
-    def bring(sql: sqlite3.Connection) -> list[Recovered]:
-        proven = []
-        for account in batch:
-            trusted = (account, kind) not in bulk.untrusted
-            proven.append(
-                prove_shelf(bulk.anchor, bulk.keys, bulk.store, account, kind, trusted=trusted)
-            )
-        return add_recovered(sql, [one.shelf for one in proven])
-
-    return bulk.store.install(bring)
+def _load(bulk: Bulk, kind: str, accounts: Iterable[bytes]) -> Iterator[Work]:
+    """Load shelves one by one, those that are not in the core."""
+    there = bulk.store.core.shelves_of(kind)
+    for batch in _batches(bulk.anchor, kind, (a for a in accounts if a not in there)):
+        yield Work(partial(add_recovered, shelves=_patiently(bulk, kind, batch)))
 
 
-def _patiently(
-    bulk: Bulk, kind: str, batch: Batch, future: Future[list[Recovered]]
-) -> list[Recovered]:
-    """What a batch did; while the vault is silent it is tried again."""
-    for attempt in range(TRIES):
+def _patiently(bulk: Bulk, kind: str, batch: Batch) -> list[Recovered]:
+    """A batch; while the vault is silent it is tried again."""
+    for _ in range(TRIES - 1):
         try:
-            return future.result()
-        except BackendError as error:
-            if attempt + 1 == TRIES:
-                raise Unavailable(error.what, safe=error.safe, hint=error.hint) from error
-        time.sleep(1)
-        future = _bring(bulk, kind, batch)
-    raise AssertionError
+            return _prove(bulk, kind, batch)
+        except BackendError:
+            time.sleep(1)
+    try:
+        return _prove(bulk, kind, batch)
+    except BackendError as error:
+        raise Unavailable(error.what, safe=error.safe, hint=error.hint) from error
+
+
+def _prove(bulk: Bulk, kind: str, batch: Batch) -> list[Recovered]:
+    return [
+        prove_shelf(
+            *(bulk.anchor, bulk.keys, bulk.store, account, kind),
+            trusted=(account, kind) not in bulk.untrusted,
+        ).shelf
+        for account in batch
+    ]
 
 
 def _batches(anchor: Anchor, kind: str, accounts: Iterable[bytes]) -> Iterator[Batch]:

@@ -38,6 +38,7 @@ from stillhere.replication.slots import Slots, own_writers, sealed
 from stillhere.replication.spool import Spool, Spooled
 from stillhere.replication.window import Window
 from stillhere.store.core import Core, Identity
+from stillhere.store.recovered import clear_mirror
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing
@@ -172,6 +173,7 @@ def open_core(
         if identity.recovering:
             _prove_newest(identity, vault)
         else:
+            clear_mirror(home)  # of a recovery that was killed at its very end
             prove_start(core, identity, vault, mend=mend)
         working = assemble(core, identity, vault, window)
         try:

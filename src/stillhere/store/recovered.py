@@ -7,6 +7,7 @@ seal, which is kept in memory: what is taken in is what was proven when it was m
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,7 +21,8 @@ from stillhere.errors import Damaged
 from stillhere.store.accounts import add_account
 from stillhere.store.pages import NewPage, add_pages
 
-_FOLDER = "mirror/pages"
+MIRROR_FOLDER = "mirror"
+_FOLDER = f"{MIRROR_FOLDER}/pages"
 _NONCE = bytes(12)  # every key is used once
 
 
@@ -146,3 +148,8 @@ def files_beside(home: Path) -> set[tuple[str, int]]:
         except FileNotFoundError:
             continue
     return found
+
+
+def clear_mirror(home: Path) -> None:
+    """Take away what a recovery had near, pages beside the core included, and needs no more."""
+    shutil.rmtree(home / MIRROR_FOLDER, ignore_errors=True)
