@@ -4,7 +4,7 @@ While the bulk of a recovery runs, bursts of 20 phones, each its own kept-alive 
 account that nobody asked for before: all log in (measured apart), then all ask for their whole
 book at once, which opens their shelves, then all ask for it again. When the recovery is whole,
 the same multigets once more. Half of the bursts come while the vault is mirrored, half while
-shelves are unpacked into rows. The knocks counted are those answered before the contacts stage
+shelves are taken into the core. The knocks counted are those answered before the contacts stage
 was over, from the accounts that the bulk comes to last.
 """
 

@@ -264,7 +264,7 @@ def recover(life: Life) -> None:
     working = recovery.begin()
     settle(life.next, life.place, None)
     found_here = working.store.accounts.list()
-    if not found_here:  # nobody is in rows yet: whoever knocks is
+    if not found_here:  # nobody is in the core yet: whoever knocks is
         anna = asyncio.run(_knock(working, "anna"))
         life.put(working, (anna, "while recovering.vcf"))
         life.put(working, (anna, "0.vcf"))

@@ -24,9 +24,9 @@ from stillhere.vault.tail import KEEP_BYTES
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture(autouse=True, params=["alone", "rows made beside"])
+@pytest.fixture(autouse=True, params=["alone", "pages made beside"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shelves become rows in either way, whatever befalls the copy."""
+    """Shelves come into the core in either way, whatever befalls the copy."""
     if request.param != "alone":
         monkeypatch.setattr(Workers, "many", True)
 

@@ -117,7 +117,7 @@ def test_many_requests_for_one_shelf_are_one_knock(
 
 
 class TestRecovering:
-    """A core that has begun to recover and has nothing in rows yet."""
+    """A core that has begun to recover and has no shelf yet."""
 
     @pytest.fixture
     def lost(self, tmp_path: Path) -> tuple[Service, bytes, bytes]:

@@ -17,7 +17,7 @@ class Returned:
 
     serving_s: float | None = None
     contacts_s: float | None = None
-    """Every shelf of contacts is in rows again."""
+    """Every shelf of contacts is in the core again."""
     mirrored_s: float | None = None
     whole_s: float | None = None
     complete: int | None = None

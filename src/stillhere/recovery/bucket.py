@@ -65,7 +65,9 @@ class Mirrored:
 
 
 def mirror_bucket(bucket: Bucket) -> Mirrored:
-    """Copy and prove one bucket. Raises BackendError, OSError, sqlite3.Error."""
+    """Prove one bucket, and bring near what the core is to have.
+
+    Raises BackendError, OSError, sqlite3.Error."""
     checked = view_of(bucket)
     vault = checked.vault
     near = Path(bucket.mirror)

@@ -33,8 +33,9 @@ def buckets_of(
 ) -> list[Bucket]:
     """Every bucket of these kinds that the root manifest names, kind by kind.
 
-    ``beside``: shelves become pages in cores beside, but for those that the journal has touched
-    and those that the core has; none where the journal has gaps, which may touch any."""
+    ``beside``: shelves become pages in files beside the core, but for those that the journal
+    has touched and those that the core has; none where the journal has gaps, which may touch
+    any."""
     bits = anchor.vault.bucket_bits
     found = []
     for kind in kinds:

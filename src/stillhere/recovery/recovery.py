@@ -7,9 +7,11 @@
         3  close     every shelf is closed until it is proven (a rule, not rows); erased ones go
         4  serve     from here on whoever knocks has their shelf opened first
     run
-        5  mirror    every chunk near and proven, in the order of the stages
-        6  unpack    account shelves, then contacts, into rows
-        7  prove     each shelf has its verdict with its rows; accounts without a shelf are found
+        5  mirror    every shelf proven once and brought near: as a page, or as the chunks that
+                     are to be folded with the journal; account shelves, then contacts
+        6  unpack    each near shelf into the core, in the order of the stages; it stays a page
+                     there until it is first written to
+        7  prove     each shelf's verdict comes with it; accounts without a shelf are found
         8  report    whole: the home is a core like any other
 
 Killed at any moment and begun again with the same home, it goes on.

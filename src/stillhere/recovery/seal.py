@@ -80,7 +80,7 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     """Fence the old core and begin the new epoch; False where the vault can't be written.
 
     ``start_over`` is called between the two: what an attempt that could not seal has brought
-    into rows may be older than what the old core did until now. Raises Fenced when another
+    into the core may be older than what the old core did until now. Raises Fenced when another
     recovery has taken the epoch."""
     newest = checked.epochs[-1]
     if newest.number == identity.epoch and newest.core == identity.core:

@@ -12,7 +12,7 @@ from stillhere.vault.image import Image
 
 
 def mend_from_core(store: Store, image: Image) -> Image:
-    """The image of a shelf from the core's rows, if the core has it open and whole.
+    """The image of a shelf as the core has it, if it is open and whole there.
 
     Bodies are proven against their digests; the vault's own image is returned where the core
     has no more than that. Conflicts and superseded revisions stay those of the vault."""

@@ -1,7 +1,7 @@
 """Verifying: the whole vault is read and proven, and compared with the core.
 
     the spool        shipped, so that the vault has all that the core has
-    every shelf      loaded and proven as a recovery would, then compared with the core's rows
+    every shelf      loaded and proven as a recovery would, then compared with the core's
     its spare parts  the roster's twin and the history, which a recovery may need
     every account    its wrapped key and its name; what is missing or broken is kept again
     the service      its keys, and its erasures

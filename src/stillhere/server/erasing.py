@@ -14,7 +14,7 @@ from stillhere.vault.keys import find_name
 class Candidate:
     """An account by the name or id that was given.
 
-    `extent` is None where its shelves are not in rows; `erased` says since when it is erased.
+    `extent` is None where its shelves are not in the core; `erased` says since when it is erased.
     """
 
     account: bytes
@@ -40,7 +40,7 @@ def find_candidate(working: Working, name: str) -> Candidate:
 
 
 def _find_elsewhere(working: Working, name: str, folded: str) -> Candidate:
-    """An account that is not in rows: one that a recovery has not reached yet, or erased."""
+    """An account that is not in the core: one that a recovery has not reached yet, or erased."""
     gone = find_erased(working.core, name)
     if gone is not None:
         erased = read_erased(working.core.reader())[gone]

@@ -27,7 +27,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     The secrets are in the clear here and wrapped in the database. ``journal_keys`` has one for
     each epoch whose journal may still be read. ``recovering`` is true until every shelf of a
-    recovery is in rows.
+    recovery is in the core.
     """
 
     core: bytes
@@ -104,7 +104,7 @@ class Core:
         set_meta(connection, "identity", self.keyring.wrap(secret, b"identity"))
 
     def shelves_of(self, kind: str) -> set[bytes]:
-        """The accounts that have a shelf of this kind in rows."""
+        """The accounts that have a shelf of this kind in the core."""
         rows = self.reader().execute("SELECT account FROM shelves WHERE kind = ?", (kind,))
         return {row[0] for row in rows}
 

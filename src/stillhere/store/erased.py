@@ -60,7 +60,7 @@ def read_erased(sql: sqlite3.Connection) -> dict[bytes, Erased]:
 
 def erase_rows(sql: sqlite3.Connection, account: bytes, at: int, names: list[bytes]) -> None:
     """Remove everything of an account, in the transaction at hand; from its commit on, nobody
-    is let in to it. What the rows were overwritten with are zeros."""
+    is let in to it. What its rows and pages were overwritten with are zeros."""
     sql.execute("PRAGMA secure_delete = ON")
     try:
         for table in ("records", "pages", "pieces", "positions", "notes"):

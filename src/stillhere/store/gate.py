@@ -1,6 +1,6 @@
 """The gate: a shelf is open, or closed with a reason and a time to ask again.
 
-On a core that is being recovered every shelf that is not in rows yet is closed; a knock has it
+On a core that is being recovered every shelf that the core has not yet is closed; a knock has it
 opened ahead of its turn. Enforced here and in ``Store.read`` and ``Store.write``, nowhere else.
 """
 
@@ -34,7 +34,7 @@ class Opener(Protocol):
         Raises Closed while that is not proven."""
 
     def open(self, account: bytes, kind: str) -> None:
-        """Bring one shelf into rows; returns when it is committed, open or closed by verdict."""
+        """Bring one shelf in; returns when it is committed, open or closed by verdict."""
 
     def forget(self, accounts: Iterable[bytes]) -> None:
         """Let go of what is in memory of accounts that are erased."""
@@ -89,10 +89,10 @@ class Gate:
             self.check(account, kind, self._connection())
 
     async def find(self, folded: str) -> bytes | None:
-        """Whose name this is that no account in rows has; None when nobody's.
+        """Whose name this is that no account in the core has; None when nobody's.
 
         Raises Closed while a recovery can't tell. An account whose profile is lost has no
-        name in rows: then the vault is asked, so that its devices don't hear 401."""
+        name in the core: then the vault is asked, so that its devices don't hear 401."""
         find: Callable[[str], bytes | None]
         if self.opener is not None:
             find = self.opener.find

@@ -172,7 +172,7 @@ def _check_version(connection: sqlite3.Connection, path: Path, *, create: bool) 
 
 
 def clear_rows(connection: sqlite3.Connection) -> None:
-    """Take everybody's rows out of the core, in the transaction at hand; it stays who it is."""
+    """Take everybody's shelves out of the core, in the transaction at hand; it stays who it is."""
     for table in ("accounts", "shelves", "records", "pages", "pieces", "positions", "notes"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 (the names above)
 

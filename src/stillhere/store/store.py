@@ -82,7 +82,7 @@ class Store:
     ) -> Future[Any]:
         """Run ``fn`` in a transaction of the writing thread, without a journal.
 
-        For rows that the vault holds already and for the core's own bookkeeping. After a
+        For shelves that the vault holds already and for the core's own bookkeeping. After a
         ``durable`` one, it and everything committed before it survive a power cut."""
         return self._writer.install(fn, urgent=urgent, durable=durable)
 

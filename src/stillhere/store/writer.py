@@ -2,12 +2,13 @@
 
     for each group of waiting changes
         open a transaction
+        make rows of each shelf that is a page still
         let each draft its changes, give them their positions, apply them to the rows
         make the group durable in the vault         (journal.append)
         keep each shelf's position and chain
         commit, then answer everybody in the group
 
-Recovered rows need no journal, since they come from the vault; they are let in between
+Recovered shelves need no journal, since they come from the vault; they are let in between
 groups, those of waiting people before the bulk.
 
 The vault may hang for as long as it likes; who waits for it may not. A second thread lets go of
@@ -53,7 +54,7 @@ class Write(NamedTuple):
 
 
 class Install(NamedTuple):
-    """Rows that come from the vault, or the core's bookkeeping, in a transaction of its own."""
+    """Shelves that come from the vault, or the core's bookkeeping, in a transaction of its own."""
 
     fn: Callable[[sqlite3.Connection], Any]
     durable: bool
@@ -61,7 +62,7 @@ class Install(NamedTuple):
 
 
 class Writer:
-    """One thread that owns the writing connection. Everything that changes rows passes here.
+    """One thread that owns the writing connection. Everything that changes a shelf passes here.
 
     ``patience_s`` is how long a change may wait until it is durable; then whoever waits is
     told that it is not acknowledged.
@@ -114,7 +115,7 @@ class Writer:
         urgent: bool = False,
         durable: bool = False,
     ) -> Future[Any]:
-        """Queue recovered rows; ``urgent`` ones (somebody knocks) go before the bulk.
+        """Queue recovered shelves; ``urgent`` ones (somebody knocks) go before the bulk.
 
         After a ``durable`` one, it and every commit before it survive a power cut."""
         item = Install(fn, durable, Future())

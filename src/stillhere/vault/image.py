@@ -81,7 +81,7 @@ def load_image(
     says nothing about what is there.
 
     ``trusted`` leaves out the digests of bodies in the ledger, for chunks proven before.
-    ``packed`` leaves the ledger's bodies in their pieces, as the core's rows take them."""
+    ``packed`` leaves the ledger's bodies in their pieces, as a page of the core takes them."""
     image = Image(source.account, source.kind)
     entry = source.entry
     rows: dict[Key, Loaded] = {}
