@@ -6,6 +6,8 @@ book at once, which opens their shelves, then all ask for it again. When the rec
 the same multigets once more. Half of the bursts come while the vault is mirrored, half while
 shelves are taken into the core. The knocks counted are those answered before the contacts stage
 was over, from the accounts that the bulk comes to last.
+
+An open shelf is a page in all of them, as nobody writes: stage.py reads one beside its rows.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def run(options: Options) -> dict[str, Any]:
 
 def _measure(vault: Vault, options: Options) -> dict[str, float]:
     latencies: Latencies = {phase: [] for phase in PHASES}
-    waiting = sorted(vault.people, key=lambda person: person.account, reverse=True)
+    alike = vault.people[1:]  # the first has a larger book
+    waiting = sorted(alike, key=lambda person: person.account, reverse=True)
     shares: list[float] = []
     with tempfile.TemporaryDirectory(prefix="bench-knock-", dir=options.scratch) as scratch:
         watched = vault.recover(Path(scratch))
