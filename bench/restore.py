@@ -2,7 +2,8 @@
 
 The peers restore the core's database as one file, from a repository or replica in a local
 folder, with their own defaults. Stillhere recovers the service from its vault, every record
-proven and every shelf open. Each round runs all four in turn; the ratios are within a round.
+proven and every shelf open; shelves are pages then, and rows from their first write on (pages.py
+has what that costs). Each round runs all four in turn; the ratios are within a round.
 The sizes are those of the vault's compacted part and of restic's repository of one snapshot.
 """
 
