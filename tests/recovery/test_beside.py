@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.recovery.judge import judge
@@ -12,10 +13,19 @@ from tests.recovery.service import Worn
 
 from stillhere.errors import Damaged
 from stillhere.recovery import beside
+from stillhere.recovery.beside import Waiting
+from stillhere.recovery.bucket import Mirrored
 from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
 from stillhere.store.pages import NewPage
-from stillhere.store.recovered import Batch, Beside, Recovered, add_recovered, read_batch
+from stillhere.store.recovered import (
+    Batch,
+    Beside,
+    Recovered,
+    add_recovered,
+    files_beside,
+    read_batch,
+)
 from stillhere.store.schema import connect
 
 SHELVES = "account, kind, closed, last_seq, chain, ends, settled, held"
@@ -118,11 +128,10 @@ def test_a_shelf_that_somebody_knocked_for_stays_as_it_is(tmp_path: Path) -> Non
 
 
 def test_a_batch_that_is_not_as_it_was_laid_is_not_taken(tmp_path: Path) -> None:
-    beside = Beside(tmp_path, "contacts-0000")
-    for number in range(2):
-        beside.lay([shelf_of(bytes([number]) * 16)])
+    beside = Beside(tmp_path, "contacts")
+    beside.begin()
+    first, second = (beside.lay([shelf_of(bytes([number]) * 16)]) for number in range(2))
     beside.close()
-    first, second = beside.batches
     data = bytearray(first.path.read_bytes())
     data[20] ^= 1
     first.path.write_bytes(data)
@@ -132,3 +141,27 @@ def test_a_batch_that_is_not_as_it_was_laid_is_not_taken(tmp_path: Path) -> None
     first.path.unlink()
     with pytest.raises(Damaged):
         read_batch(second)
+
+
+def test_a_file_goes_with_the_last_bucket_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid, waiting = Beside(tmp_path, "1"), Waiting(cast("Any", None), 6)
+    batches = []
+    for bucket in range(4):
+        if bucket == 2:
+            monkeypatch.setattr("stillhere.store.recovered.FILE_BYTES", 1)
+        laid.begin()
+        batches.append(laid.lay([shelf_of(bytes([bucket << 2]) * 16)]))
+        waiting.add(Mirrored("contacts", bucket, batches=batches[-1:]))
+    laid.close()
+    first, _, third, fourth = (batch.path for batch in batches)
+    assert [batch.path for batch in batches] == [first, first, third, fourth]
+    assert len(files_beside(tmp_path)) == 3
+    there = []
+    for work in waiting.stage("contacts"):
+        there.append([path.exists() for path in (first, third, fourth)])
+        assert work.over is not None
+        work.over()
+    assert there == [[True] * 3, [True] * 3, [False, True, True], [False, False, True]]
+    assert not files_beside(tmp_path)

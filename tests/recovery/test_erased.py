@@ -20,7 +20,7 @@ from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
 from stillhere.store import BadLogin, NewAccount
 from stillhere.store.erased import read_erased
-from stillhere.store.recovered import Beside
+from stillhere.store.recovered import Beside, clear_mirror
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.keys import list_keys
@@ -204,13 +204,14 @@ class TestOnACoreThatIsNotWhole:
         gone = worn.people[0]
         working = worn.recovery(tmp_path / "home").begin()
         try:
-            laid = Beside(tmp_path / "home", "contacts-0000")
+            laid = Beside(tmp_path / "home", "1")
+            laid.begin()
             laid.close()
             with pytest.raises(Unavailable, match="beside the core yet"):
                 working.eraser.erase(gone.account, gone.name)
             with pytest.raises(BadLogin):
                 log_in(working, gone)
-            laid.path.unlink()
+            clear_mirror(tmp_path / "home")
             assert working.eraser.complete() is None
             assert not read_erased(working.core.reader())[gone.account].pending
         finally:
@@ -222,7 +223,9 @@ class TestOnACoreThatIsNotWhole:
         monkeypatch.setattr("stillhere.replication.erase.BESIDE_S", 0.1)
         gone = worn.people[0]
         working = worn.recovery(tmp_path / "home").begin()
-        Beside(tmp_path / "home", "contacts-0000").close()
+        laid = Beside(tmp_path / "home", "1")
+        laid.begin()
+        laid.close()
         with pytest.raises(Unavailable, match="beside the core yet"):
             working.eraser.erase(gone.account, gone.name)
         working.close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from stillhere.errors import Damaged
 from stillhere.recovery.bucket import Mirrored
@@ -34,14 +36,16 @@ class Waiting:
         self._store = store
         self._bits = bucket_bits
         self._batches: dict[tuple[str, int], list[Batch]] = {}
+        self._users: Counter[Path] = Counter()
 
     def add(self, done: Mirrored) -> None:
         """Know of a bucket's."""
         if done.batches:
             self._batches[done.kind, done.bucket] = list(done.batches)
+            self._users.update({batch.path for batch in done.batches})
 
     def stage(self, kind: str) -> Iterator[Work]:
-        """Every batch of a kind, to be taken in; when the last of a file is, the file goes."""
+        """Every batch of a kind, to be taken in; a file goes with the last bucket in it."""
         for key in [key for key in self._batches if key[0] == kind]:
             batches = self._batches[key]
             for batch in batches[:-1]:
@@ -50,7 +54,9 @@ class Waiting:
 
     def _remove(self, key: tuple[str, int]) -> None:
         for path in {batch.path for batch in self._batches.pop(key)}:
-            path.unlink(missing_ok=True)
+            self._users[path] -= 1
+            if not self._users[path]:
+                path.unlink(missing_ok=True)
 
     def take_shelf(self, account: bytes, kind: str, check: Callable[[], None]) -> None:
         """Take in one shelf ahead of the others, if it waits; ``check`` may raise."""

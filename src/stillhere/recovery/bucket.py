@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from stillhere.errors import Damaged
 from stillhere.recovery.install import make_plain, make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys, pack_keys
+from stillhere.recovery.near import NearFile, Region
 from stillhere.recovery.workers import Bucket, view_of
 from stillhere.store.accounts import ACCOUNT
 from stillhere.store.erased import read_erased
@@ -51,8 +51,9 @@ SHELF_BYTES = 4 << 10  # what a shelf has besides its pieces, as a rule
 
 @dataclass(frozen=True)
 class Mirrored:
-    """A bucket that is near: its keys, packed, the records proven, the files that it became, and
-    the shelves with damage (None: nobody knows, since its manifest could not be read)."""
+    """A bucket that is near: its keys, packed, the records proven, where its objects and its
+    pages lie, and the shelves with damage (None: nobody knows, since its manifest could not be
+    read)."""
 
     kind: str
     bucket: int
@@ -60,7 +61,7 @@ class Mirrored:
     records: int = 0
     size: int = 0
     damaged: frozenset[bytes] | None = None
-    files: Sequence[Path] = ()
+    near: dict[str, Region] = field(default_factory=dict)
     batches: Sequence[Batch] = ()
 
 
@@ -68,9 +69,9 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     """Prove one bucket, and bring near what the core is to have.
 
     Raises BackendError, OSError, sqlite3.Error."""
-    checked = view_of(bucket)
+    view = view_of(bucket)
+    checked = view.checked
     vault = checked.vault
-    near = Path(bucket.mirror)
     name = manifest_name(bucket.kind, bucket.bucket, bucket.number)
     try:
         signed = read_signed_manifest(
@@ -80,8 +81,8 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
     except Damaged:
         return Mirrored(bucket.kind, bucket.bucket)
     packs = Ahead(vault.backend)  # chunks lie in the order of the accounts, as the shelves do
-    chunks = _Chunks(near, manifest, packs)
-    pages = _Pages(bucket) if bucket.others is not None else None
+    chunks = _Chunks(view.near, manifest, packs)
+    pages = _Pages(bucket, view.beside) if bucket.others is not None else None
     keys = KitKeys(checked, bucket.keys)
     prover = _Prover(bucket, vault, manifest, packs)
     found: dict[bytes, bytes] = {}
@@ -101,9 +102,7 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
             damaged.add(account)
         elif pages is None or not pages.add(account, shelf, data_key):
             chunks.keep(entry)
-    batches = pages.close() if pages is not None else []
-    (near / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (near / name).write_bytes(signed)
+    chunks.add(name, signed)
     return Mirrored(
         bucket.kind,
         bucket.bucket,
@@ -111,8 +110,8 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         records,
         sum(pack.size for pack in manifest.packs),
         frozenset(damaged),
-        [near / name, *chunks.close(), *({batch.path for batch in batches})],
-        batches,
+        chunks.regions,
+        pages.close() if pages is not None else [],
     )
 
 
@@ -145,16 +144,18 @@ class _Prover:
 
 
 class _Pages:
-    """A file beside the core, filled shelf by shelf."""
+    """A bucket's pages, laid beside the core batch by batch."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, beside: Beside) -> None:
         home = Path(bucket.home)
         self._epoch = bucket.epoch
         self._others = bucket.others or frozenset()
-        self._beside = Beside(home, f"{bucket.kind}-{bucket.bucket:04x}")
+        self._beside = beside
+        beside.begin()
         self._erased = _erased_by_now(home)  # after the file is there: an erasure waits for it
         self._keyring = Keyring(home) if bucket.kind == ACCOUNT else None
         self._now = time.time_ns() // 1_000_000
+        self._batches: list[Batch] = []
         self._shelves: list[Recovered] = []
         self._room = BATCH_BYTES
 
@@ -177,23 +178,23 @@ class _Pages:
 
     def close(self) -> list[Batch]:
         self._lay()
-        self._beside.close()
-        return self._beside.batches
+        return self._batches
 
     def _lay(self) -> None:
         if self._shelves:
-            self._beside.lay(self._shelves)
+            self._batches.append(self._beside.lay(self._shelves))
         self._shelves, self._room = [], BATCH_BYTES
 
 
 class _Chunks:
     """Some of a bucket's chunks, each where it lies in its pack; the rest of the pack is a hole."""
 
-    def __init__(self, near: Path, manifest: Manifest, packs: Ahead) -> None:
-        self._near = near
+    def __init__(self, file: NearFile, manifest: Manifest, packs: Ahead) -> None:
+        self._file = file
         self._manifest = manifest
         self._packs = packs
-        self._files: dict[str, BinaryIO] = {}
+        self._sizes = {pack.name: pack.size for pack in manifest.packs}
+        self.regions: dict[str, Region] = {}
 
     def keep(self, entry: ShelfEntry) -> None:
         """Copy a shelf's chunks, those that can be read: a roster may be lost, and known."""
@@ -201,21 +202,17 @@ class _Chunks:
             for place in map(self._manifest.place, (level.roster, *level.bodies)):
                 with suppress(Missing, Damaged):
                     chunk = self._packs.read_range(*place)
-                    file = self._file(place.pack)
-                    file.seek(place.offset)
-                    file.write(chunk)
+                    self._file.write(self._region(place.pack), place.offset, chunk)
 
-    def close(self) -> list[Path]:
-        for file in self._files.values():
-            file.close()
-        return [self._near / pack for pack in self._files]
+    def add(self, name: str, data: bytes) -> None:
+        """Copy an object of which everything is at hand."""
+        region = self.regions[name] = self._file.reserve(len(data))
+        self._file.write(region, 0, data)
 
-    def _file(self, pack: str) -> BinaryIO:
-        if pack not in self._files:
-            path = self._near / pack
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._files[pack] = path.open("wb")
-        return self._files[pack]
+    def _region(self, pack: str) -> Region:
+        if pack not in self.regions:
+            self.regions[pack] = self._file.reserve(self._sizes[pack])
+        return self.regions[pack]
 
 
 def _erased_by_now(home: Path) -> frozenset[bytes]:

@@ -3,10 +3,9 @@ stages; then the vault is no longer needed to read."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from stillhere.errors import Damaged
 from stillhere.recovery.bucket import Mirrored, mirror_bucket
 from stillhere.recovery.check import Checked
 from stillhere.recovery.keys import KitKeys
+from stillhere.recovery.near import Near, NearFile, Region
 from stillhere.recovery.workers import Bucket, Workers
 from stillhere.store.core import Core
 from stillhere.store.recovered import MIRROR_FOLDER
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
-from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import Vault
@@ -60,32 +59,32 @@ def buckets_of(
     return found
 
 
-def overlay(near: Path, vault: Vault) -> Vault:
-    """The vault with a mirror before it."""
-    backend = Overlay(Directory(near, create=True), vault.backend)
-    return Vault(backend, vault.format, vault.verifier)
+def overlay(near: Near, vault: Vault) -> Vault:
+    """The vault, with what is near before it."""
+    return Vault(Overlay(near, vault.backend), vault.format, vault.verifier)
 
 
-def mirror_tail(tail: Tail, folder: Path, near: Vault) -> None:
-    """Bring the journal's large objects near; the others are in memory already."""
-    for source in tail.sources:
-        if source.whole is None:
-            path = folder / source.name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                _copy(source, path)
-            except (Missing, Damaged):  # a part of it must not stand before the vault
-                path.unlink()
-            else:
-                _sync([path])
-            source.vault = near
+def mirror_tail(tail: Tail, folder: Path, near: Near, vault: Vault) -> None:
+    """Bring the journal's large objects near, to be read from ``vault``; the others are in
+    memory already."""
+    large = [source for source in tail.sources if source.whole is None]
+    if not large:
+        return
+    file = NearFile(folder)
+    for source in large:
+        with suppress(Missing, Damaged):  # a part of it must not stand before the vault
+            near.add({source.name: _copy(source, file)})
+        source.vault = vault
+    file.close()
 
 
-def _copy(source: Source, path: Path) -> None:
+def _copy(source: Source, file: NearFile) -> Region:
     """Copy a journal object piece by piece: some are as large as all that is kept of the tail."""
-    with path.open("wb", buffering=0) as file:
-        for offset in range(0, source.size, PIECE_BYTES):
-            file.write(source.vault.backend.read_range(source.name, offset, PIECE_BYTES))
+    region = file.reserve(source.size)
+    for offset in range(0, source.size, PIECE_BYTES):
+        length = min(PIECE_BYTES, source.size - offset)
+        file.write(region, offset, source.vault.backend.read_range(source.name, offset, length))
+    return region
 
 
 def mirror(
@@ -96,32 +95,17 @@ def mirror(
     tick: Callable[[Mirrored], None],
     give_way: Callable[[], None],
 ) -> frozenset[tuple[bytes, str]]:
-    """Bring every bucket near, durably; returns the shelves whose chunks are not all proven."""
+    """Bring every bucket near; returns the shelves whose chunks are not all proven."""
     damaged: set[tuple[bytes, str]] = set()
     with_keys = (replace(bucket, keys=keys.of_bucket(bucket.bucket)) for bucket in buckets)
-    with ThreadPoolExecutor(1) as beside:
-        syncing = []
-        for done in workers.run(mirror_bucket, with_keys):
-            give_way()
-            syncing.append(beside.submit(_sync, done.files))
-            keys.learn(done.bucket, done.keys)
-            concerned = done.damaged
-            if concerned is None:
-                manifest = anchor.manifest(done.kind, done.bucket)
-                shelves = manifest.shelves if manifest is not None else []
-                concerned = frozenset(entry.account for entry in shelves)
-            damaged |= {(account, done.kind) for account in concerned}
-            tick(done)
-        for synced in syncing:
-            synced.result()
+    for done in workers.run(mirror_bucket, with_keys):
+        give_way()
+        keys.learn(done.bucket, done.keys)
+        concerned = done.damaged
+        if concerned is None:
+            manifest = anchor.manifest(done.kind, done.bucket)
+            shelves = manifest.shelves if manifest is not None else []
+            concerned = frozenset(entry.account for entry in shelves)
+        damaged |= {(account, done.kind) for account in concerned}
+        tick(done)
     return frozenset(damaged)
-
-
-def _sync(paths: Sequence[Path]) -> None:
-    """What was copied survives a power cut from now on."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -39,6 +39,7 @@ from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import buckets_of, mirror, mirror_tail, overlay
+from stillhere.recovery.near import Near
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
@@ -211,7 +212,7 @@ class Recovery:
 
     def _mirror(self, workers: Workers) -> Bulk:
         checked, anchor, store = self._checked, self.anchor, self.working.store
-        folder = self._home / MIRROR_FOLDER
+        near = Near()
         kinds = [stage.kind for stage in self.stages]
         waiting = Waiting(store, anchor.vault.bucket_bits)
         size = records = 0
@@ -220,14 +221,14 @@ class Recovery:
             nonlocal size, records
             size += done.size
             records += done.records
+            near.add(done.near)
             waiting.add(done)
 
         buckets = buckets_of(checked, anchor, store.core, kinds, beside=workers.many)
         untrusted = mirror(anchor, buckets, workers, self._keys, tick, store.gate.give_way)
         anchor.look_for_later(kinds)
-        near = overlay(folder, checked.vault)
-        mirror_tail(anchor.tail, folder, near)
-        anchor.vault, anchor.far = near, checked.vault
+        anchor.vault, anchor.far = overlay(near, checked.vault), checked.vault
+        mirror_tail(anchor.tail, self._home / MIRROR_FOLDER / "tail", near, anchor.vault)
         self._knocks.waiting = waiting
         self._announce(
             "mirrored",

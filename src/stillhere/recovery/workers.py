@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stillhere.recovery.check import Checked, check
+from stillhere.recovery.near import NearFile
+from stillhere.store.recovered import Beside
 from stillhere.vault.backends import Missing
 from stillhere.vault.kit import Kit
 from stillhere.vault.opened import Vault
@@ -83,7 +85,8 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        _views.clear()
+        while _views:
+            _views.popitem()[1].close()
 
     @property
     def many(self) -> bool:
@@ -145,11 +148,29 @@ def _begin(parent: int) -> None:
     threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
-_views: dict[bytes, Checked] = {}
+@dataclass(frozen=True)
+class View:
+    """What a process has for its work: its own view of the vault, and the files that it fills."""
+
+    checked: Checked
+    near: NearFile
+    beside: Beside
+
+    def close(self) -> None:
+        """Nothing more is coming."""
+        self.near.close()
+        self.beside.close()
 
 
-def view_of(bucket: Bucket) -> Checked:
-    """This process's own view of the vault, made at its first bucket."""
+_views: dict[bytes, View] = {}
+
+
+def view_of(bucket: Bucket) -> View:
+    """This process's view, made at its first bucket."""
     if bucket.vault not in _views:
-        _views[bucket.vault] = check(Path(bucket.place), Kit(bucket.vault, bucket.seed))
+        _views[bucket.vault] = View(
+            check(Path(bucket.place), Kit(bucket.vault, bucket.seed)),
+            NearFile(Path(bucket.mirror)),
+            Beside(Path(bucket.home), str(os.getpid())),
+        )
     return _views[bucket.vault]

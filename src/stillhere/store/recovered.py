@@ -10,6 +10,8 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
+from io import FileIO
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from stillhere.store.pages import NewPage, add_pages
 
 MIRROR_FOLDER = "mirror"
 _FOLDER = f"{MIRROR_FOLDER}/pages"
+FILE_BYTES = 64 << 20  # a file has what is laid until it has as much
 _NONCE = bytes(12)  # every key is used once
 
 
@@ -104,27 +107,38 @@ def add_recovered(sql: sqlite3.Connection, shelves: Iterable[Recovered]) -> list
 
 
 class Beside:
-    """A new file beside the core in ``home``, filled batch by batch; nobody else reads it yet."""
+    """Files beside the core in ``home``, which one process fills batch by batch, one file after
+    the other; nobody reads them yet."""
 
     def __init__(self, home: Path, name: str) -> None:
-        self.path = home / _FOLDER / name
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = self.path.open("wb", buffering=0)
-        self.batches: list[Batch] = []
+        self._path = home / _FOLDER / name
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._numbers = count(1)
+        self._file: FileIO | None = None
 
-    def lay(self, shelves: Sequence[Recovered]) -> None:
+    def begin(self) -> None:
+        """Have a file for what is laid down until this is called again: it is there from now on,
+        so an erasure that begins from now on waits for it."""
+        if self._file is not None and self._file.tell() < FILE_BYTES:
+            return
+        self.close()
+        path = self._path.with_name(f"{self._path.name}-{next(self._numbers)}")
+        self._file = path.open("wb", buffering=0)
+
+    def lay(self, shelves: Sequence[Recovered]) -> Batch:
         """Lay down a batch, which is not empty."""
+        assert self._file is not None
         data, key = _encode(shelves), os.urandom(32)
         offset = self._file.tell()
         self._file.write(data)
         # GMAC (NIST SP 800-38D): no other seal is as quick
         tag = AESGCM(key).encrypt(_NONCE, b"", data)
-        first = shelves[0].account
-        self.batches.append(Batch(self.path, offset, len(data), key, tag, first))
+        return Batch(Path(self._file.name), offset, len(data), key, tag, shelves[0].account)
 
     def close(self) -> None:
         """Nothing more is coming."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read_batch(batch: Batch) -> list[Recovered]:
