@@ -40,14 +40,14 @@ from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
-from stillhere.recovery.report import tally_verdicts
+from stillhere.recovery.report import Tally, tally_verdicts
 from stillhere.recovery.seal import open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.recovery.workers import Workers
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.replication.witness import Seen
-from stillhere.store.accounts import ACCOUNT, add_account
+from stillhere.store.accounts import ACCOUNT, add_accounts
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
@@ -88,6 +88,7 @@ class Recovery:
         self._behind = behind
         self.stages = [Stage(kind) for kind in stages]
         self._brought = False
+        self._tallies: dict[str, Tally] = {}
 
     def begin(self) -> Working:
         """Steps 0 to 4: returns a core that may serve at once, knock by knock.
@@ -145,7 +146,7 @@ class Recovery:
 
         Raises Unavailable while the old core can't be sealed; call it again then."""
         if not self.working.identity.recovering:
-            self._announce_whole()
+            self._announce_whole(tally_verdicts(self.working.core))
             return
         if not self._fenced:
             self._seal_late()
@@ -247,7 +248,7 @@ class Recovery:
         unpack(bulk, stage, known)
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
-        tally = tally_verdicts(core, stage.kind)
+        tally = self._tallies[stage.kind] = tally_verdicts(core, stage.kind)
         self._announce(
             "stage",
             kind=stage.kind,
@@ -273,15 +274,17 @@ class Recovery:
         unfinished = [account for account in accounts if account not in finished]
         keyring = store.core.keyring
         wrapped = [
-            (account, keyring.wrap(self._keys.get(account), account))
+            (
+                account,
+                f"unfinished-{account.hex()}",
+                keyring.wrap(self._keys.get(account), account),
+            )
             for account in unfinished
             if not self._keys.failing(account)
         ]
 
         def adopt(sql: sqlite3.Connection) -> None:
-            for account, key in wrapped:
-                if not is_erased(sql, account):
-                    add_account(sql, account, f"unfinished-{account.hex()}", key)
+            add_accounts(sql, [row for row in wrapped if not is_erased(sql, row[0])])
 
         store.install(adopt).result()
 
@@ -294,12 +297,11 @@ class Recovery:
         working.identity = identity
         working.store.gate.opener = None
         sys.setswitchinterval(0.005)
-        self._announce_whole()
+        self._announce_whole(Tally(*map(sum, zip(*self._tallies.values(), strict=True))))
         clear_mirror(self._home)
 
-    def _announce_whole(self) -> None:
+    def _announce_whole(self, tally: Tally) -> None:
         working = self.working
-        tally = tally_verdicts(working.core)
         end = read_end(working.core)
         self._announce(
             "whole",
@@ -309,7 +311,7 @@ class Recovery:
                 "incomplete": tally.incomplete,
             },
             records=tally.records,
-            accounts=len(working.store.accounts.list()),
+            accounts=working.store.accounts.count(),
             erased=len(read_erased(working.core.reader())),
         )
 

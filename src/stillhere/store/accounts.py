@@ -16,7 +16,7 @@ import time
 import unicodedata
 from base64 import b32encode
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -138,6 +138,18 @@ class Accounts:
         )
         return [AccountRow(*row) for row in rows]
 
+    def count(self) -> int:
+        """How many accounts there are."""
+        (found,) = (
+            self._store.core.reader()
+            .execute(
+                "SELECT count(*) FROM accounts a JOIN shelves s"
+                " ON s.account = a.account AND s.kind = 'account' WHERE s.last_seq > 0"
+            )
+            .fetchone()
+        )
+        return int(found)
+
     def find(self, name: str) -> bytes:
         """The id of an account. Raises NotFound."""
         account = find_folded(self._store.core.reader(), fold_name(name))
@@ -235,7 +247,8 @@ class Accounts:
                 prepared.append((row[0], key))
                 continue
             account, key = os.urandom(16), os.urandom(32)
-            add_account(sql, account, new.name, self._store.core.keyring.wrap(key, account))
+            wrapped = self._store.core.keyring.wrap(key, account)
+            add_accounts(sql, [(account, new.name, wrapped)])
             for kind in self._kinds:
                 add_shelf(sql, account, kind)
             prepared.append((account, key))
@@ -322,11 +335,14 @@ def name_of(sql: sqlite3.Connection, account: bytes) -> str:
     return str(row[0])
 
 
-def add_account(sql: sqlite3.Connection, account: bytes, name: str, wrapped_key: bytes) -> None:
-    """Put an account's name and wrapped data key into the core."""
-    sql.execute(
+def add_accounts(sql: sqlite3.Connection, accounts: Iterable[tuple[bytes, str, bytes]]) -> None:
+    """Put accounts into the core: id, name and wrapped data key of each."""
+    sql.executemany(
         "INSERT OR REPLACE INTO accounts (account, name, folded, data_key) VALUES (?, ?, ?, ?)",
-        (account, unicodedata.normalize("NFC", name.strip()), fold_name(name), wrapped_key),
+        [
+            (account, unicodedata.normalize("NFC", name.strip()), fold_name(name), wrapped_key)
+            for account, name, wrapped_key in accounts
+        ],
     )
 
 

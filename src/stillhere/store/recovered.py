@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stillhere.errors import Damaged
-from stillhere.store.accounts import add_account
+from stillhere.store.accounts import add_accounts
 from stillhere.store.pages import NewPage, add_pages
 
 MIRROR_FOLDER = "mirror"
@@ -65,44 +65,50 @@ class Batch(NamedTuple):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Recovered]).decode
-_INSERT = (
-    "INSERT INTO shelves (account, kind, closed, last_seq, chain, ends, verdict, settled, held)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8"
-    " WHERE NOT EXISTS (SELECT 1 FROM erased WHERE account = ?1)"
-    " ON CONFLICT DO NOTHING RETURNING id"
-)
 
 
 def add_recovered(sql: sqlite3.Connection, shelves: Iterable[Recovered]) -> list[Recovered]:
     """Put shelves into the core, in the transaction at hand; returns those that are new.
 
     One that is there already stays, and one of an erased account stays away."""
-    new, ids = [], []
-    for shelf in shelves:
-        row = sql.execute(
-            _INSERT,
-            (
-                shelf.account,
-                shelf.kind,
-                shelf.closed,
-                shelf.last_seq,
-                shelf.chain,
-                shelf.ends,
-                shelf.verdict,
-                shelf.held,
-            ),
-        ).fetchone()
-        if row is None:
-            continue
-        new.append(shelf)
-        ids.append(row[0])
-        if shelf.wrapped_key is not None:
-            add_account(sql, shelf.account, shelf.name, shelf.wrapped_key)
-    add_pages(sql, [(number, shelf.page) for number, shelf in zip(ids, new, strict=True)])
+    new = _only_new(sql, list(shelves))
+    (last,) = sql.execute("SELECT coalesce(max(id), 0) FROM shelves").fetchone()
+    numbered = list(enumerate(new, last + 1))
+    sql.executemany(
+        "INSERT INTO shelves (id, account, kind, closed, last_seq, chain, ends, verdict, settled,"
+        " held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        [
+            (n, s.account, s.kind, s.closed, s.last_seq, s.chain, s.ends, s.verdict, s.held)
+            for n, s in numbered
+        ],
+    )
+    add_accounts(
+        sql, [(s.account, s.name, s.wrapped_key) for s in new if s.wrapped_key is not None]
+    )
+    add_pages(sql, [(number, shelf.page) for number, shelf in numbered])
     sql.executemany(
         "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(number, *note) for number, shelf in zip(ids, new, strict=True) for note in shelf.notes],
+        [(number, *note) for number, shelf in numbered for note in shelf.notes],
     )
+    return new
+
+
+def _only_new(sql: sqlite3.Connection, shelves: Sequence[Recovered]) -> list[Recovered]:
+    if not shelves:
+        return []
+    accounts = [shelf.account for shelf in shelves]
+    among = (min(accounts), max(accounts))
+    there = set(
+        sql.execute("SELECT account, kind FROM shelves WHERE account BETWEEN ? AND ?", among)
+    )
+    rows = sql.execute("SELECT account FROM erased WHERE account BETWEEN ? AND ?", among)
+    erased = {row[0] for row in rows}
+    new = []
+    for shelf in shelves:
+        key = (shelf.account, shelf.kind)
+        if key not in there and shelf.account not in erased:
+            there.add(key)
+            new.append(shelf)
     return new
 
 
