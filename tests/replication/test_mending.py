@@ -22,6 +22,7 @@ from stillhere.replication.compact import compact, tail_figures
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, anchor_of
 from stillhere.replication.verify import verify
+from stillhere.vault.layout import bucket_of
 
 MANY = {f"{n:02d}.vcf": b"BEGIN:VCARD %d" % n * 20 for n in range(40)}
 
@@ -128,7 +129,8 @@ def test_sparse_packs_are_left_and_the_chunks_in_them_moved(
     for number in range(5):
         put_many(working, accounts[number], {h: b"new" + body for h, body in MANY.items()})
         compact(working)
-    manifest = anchor_of(working).source(accounts[0], CONTACTS).manifest
+    bucket = bucket_of(accounts[0], working.vault.bucket_bits)
+    manifest = anchor_of(working).manifest(CONTACTS, bucket)
     assert manifest is not None
     needed = {pack.name for pack in manifest.packs}
     assert not first & needed
