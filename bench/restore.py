@@ -58,7 +58,7 @@ def run(options: Options) -> dict[str, Any]:
         "medians": median_round(rounds),
         "notes": [
             "First contact is a multiget of 200 contacts, log-in included, from a blank home.",
-            "Stillhere starts Python, checks the kit, seals, and makes the core durable in its time.",
+            "Stillhere's time includes Python's start, the check, the seal, and a durable core.",
             "Everything read is in the page cache.",
         ],
     }

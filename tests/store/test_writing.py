@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,7 +13,7 @@ from tests.rooms import CONTACTS, Service, bodies, content, is_segment, put
 
 from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
 from stillhere.replication.start import Working
-from stillhere.store import ShelfWrite, Store, epoch_of, seq_of
+from stillhere.store import ShelfWrite, Store, epoch_of, seq_of, writer
 from stillhere.store.writer import MAX_WAITING
 
 Paused = Callable[[Store], AbstractContextManager[None]]
@@ -39,6 +40,34 @@ def test_changes_of_many_people_wait_for_one_segment(
         with store.read(account, CONTACTS) as shelf:
             assert len(shelf.records(CONTACTS)) == 5
             assert shelf.last_seq == max(record.seq for record in records)
+
+
+def test_a_group_waits_for_those_who_wrote_just_now_but_no_knock_does(
+    service: Service, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [store.accounts.create(f"person {n}") for n in range(2)]
+    store.install(lambda _: None).result(60)  # nobody is likely to write after that
+    monkeypatch.setattr(writer, "GATHER_S", 60.0)
+    before = len(service.objects("journal/"))
+    held, go = threading.Event(), threading.Event()
+
+    def first(shelf: ShelfWrite) -> None:
+        held.set()
+        go.wait(60)
+        shelf.put(CONTACTS, "1.vcf", b"x")
+
+    one = store.write(accounts[0], CONTACTS, first)
+    held.wait(60)
+    two = store.write(accounts[1], CONTACTS, putting("2.vcf"))
+    go.set()
+    one.result(60)
+    three = store.write(accounts[0], CONTACTS, putting("3.vcf"))
+    two.result(30)
+    three.result(30)
+    assert len(service.objects("journal/")) == before + 2, "the last two are one group"
+    four = store.write(accounts[0], CONTACTS, putting("4.vcf"))
+    store.install(lambda _: None, urgent=True).result(30)
+    four.result(30)
 
 
 def test_a_change_that_fails_leaves_no_trace_and_disturbs_nobody(

@@ -1,6 +1,6 @@
 """The writing thread: group commit, the journal first.
 
-    for each group of waiting changes
+    for each group of waiting changes, and of those who are back in a moment
         open a transaction
         make rows of each shelf that is a page still
         let each draft its changes, give them their positions, apply them to the rows
@@ -38,6 +38,7 @@ MAX_GROUP = 512  # writes in one transaction and segment
 MAX_GROUP_CHANGES = 4096
 MAX_WAITING = 2 * MAX_GROUP
 PATIENCE_S = 30.0
+GATHER_S = 0.001  # how long a group waits for those who are likely to join it
 LOOK_S = 1.0  # how often somebody looks for who has waited too long, at the least
 RETRY_S = 30
 
@@ -146,10 +147,12 @@ class Writer:
             self._wake.notify()
 
     def _run(self) -> None:
+        likely = 0
         while True:
             with self._wake:
                 while not (self._writes or self._knocks or self._bulk or self._stopping):
                     self._wake.wait()
+                self._gather(likely)
                 size = min(MAX_GROUP, len(self._writes))
                 group = [self._writes.popleft() for _ in range(size)]
                 recovered = self._knocks or self._bulk
@@ -163,6 +166,17 @@ class Writer:
                 self._commit_install(install)
             with self._wake:
                 self._group, self._busy_since = [], None
+                likely = len(group) + len(self._writes)
+
+    def _gather(self, likely: int) -> None:
+        """Wait a moment until as many write as did: who was answered just now is often back at
+        once, and a group of many takes the vault no longer than one write does."""
+        until = time.monotonic() + GATHER_S
+        while 0 < len(self._writes) < likely and not (self._knocks or self._stopping):
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._wake.wait(left)
 
     def _let_go_of_the_late(self) -> None:
         while not self._over.wait(min(LOOK_S, self.patience_s / 10)):
