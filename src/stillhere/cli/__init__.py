@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "status",
     "verify": "verify",
     "compact": "compact",
+    "drill": "drill",
     "recover": "recover",
     "accept": "accept",
     "report": "report",

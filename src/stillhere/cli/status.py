@@ -11,7 +11,7 @@ def run(home: Home = None, witness: Witness = None, as_json: Json = False) -> No
     from stillhere.status.words import plain
 
     status = read_status(home, witness)
-    warnings = core.warnings(status.protection)
+    warnings = core.warnings(status.protection, status.told_at)
     told = plain(status) | {
         "shelves": sum(kind.shelves for kind in status.kinds),
         "records": sum(kind.records for kind in status.kinds),

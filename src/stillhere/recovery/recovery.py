@@ -112,13 +112,18 @@ class Recovery:
         except BaseException:
             core.close()
             raise
-        working = self.working = assemble(core, identity, checked.vault)
-        working.eraser.take_in(checked.erased.values())
+        self._assemble(core, identity)
         self._replay_own()
+        return self.working
+
+    def _assemble(self, core: Core, identity: Identity) -> None:
+        """Have a core at work on what the anchor says, that opens to whoever knocks."""
+        checked = self._checked
+        self.working = assemble(core, identity, checked.vault)
+        self.working.eraser.take_in(checked.erased.values())
         self._keys = KitKeys(checked)
         self._open_to_knocks()
         sys.setswitchinterval(SWITCH_S)
-        return working
 
     def _take_over(self, checked: Checked, core: Core, identity: Identity) -> None:
         self._fenced = seal(checked, identity, partial(_start_over, core))

@@ -38,7 +38,7 @@ from stillhere.replication.slots import Slots, own_writers, sealed
 from stillhere.replication.spool import Spool, Spooled
 from stillhere.replication.window import Window
 from stillhere.store.core import Core, Identity
-from stillhere.store.recovered import clear_mirror
+from stillhere.store.recovered import clear_mirror, clear_scratch
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing
@@ -174,6 +174,7 @@ def open_core(
             _prove_newest(identity, vault)
         else:
             clear_mirror(home)  # of a recovery that was killed at its very end
+            clear_scratch(home)
             prove_start(core, identity, vault, mend=mend)
         working = assemble(core, identity, vault, window)
         try:

@@ -8,6 +8,7 @@ import msgspec
 
 from stillhere.config import Settings, find_home, load
 from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
+from stillhere.recovery.drill import past_drills
 from stillhere.replication.compact import TailFigures, tail_figures
 from stillhere.replication.spool import Behind, Spool
 from stillhere.replication.start import Working, open_core
@@ -17,7 +18,7 @@ from stillhere.server.core import same_disk
 from stillhere.server.patience import within
 from stillhere.server.rates import forecast, last_measured
 from stillhere.server.witness import file_of, recall, remember, shortfall_of
-from stillhere.status.core import CoreStatus, KindFigures, Loss, Protection
+from stillhere.status.core import CoreStatus, KindFigures, LastDrill, Loss, Protection
 from stillhere.store import Core
 from stillhere.store.erased import read_erased
 
@@ -155,12 +156,22 @@ def _protection(
         proven_records=proven.records if proven else 0,
         unproven_shelves=len({f[:2] for f in proven.findings}) if proven else 0,
         pending_erasures=sum(one.pending for one in read_erased(core.reader()).values()),
+        last_drill=_last_drill(core),
         same_disk=look.same_disk,
         witness=str(look.witness),
         seen_at=look.seen_before.at if look.seen_before else None,
         missing=look.missing,
         unkept=look.unkept,
     )
+
+
+def _last_drill(core: Core) -> LastDrill | None:
+    drills = past_drills(core)
+    if not drills:
+        return None
+    last = drills[-1]
+    flawed = len({(flaw.account, flaw.kind) for flaw in last.flaws})
+    return LastDrill(last.at, last.accounts, bool(last.sample), last.whole_s, flawed)
 
 
 def _loss(core: Core, accounts: int, records: int) -> Loss | None:

@@ -75,7 +75,7 @@ def measure(working: Working) -> Rates | None:
         at=time.time_ns() // 1_000_000,
         shelves=len(sample),
         records=records,
-        start_s=_start(),
+        start_s=time_of_a_start(),
         anchor_s=anchor_s,
         shelf_s=(prove_s + take_s) / len(sample),
         key_s=_time_of_a_key(working, [shelf.account for shelf in sample[:KEYS]]),
@@ -146,7 +146,8 @@ def _time_of_a_key(working: Working, accounts: list[bytes]) -> float:
     return (time.perf_counter() - began) / len(accounts)
 
 
-def _start() -> float:
+def time_of_a_start() -> float:
+    """Seconds from the start of a process until it could recover."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", _START], check=True)  # noqa: S603  our own code
     return time.perf_counter() - began

@@ -20,6 +20,18 @@ class KindFigures:
 
 
 @dataclass(frozen=True)
+class LastDrill:
+    """The last rehearsal: when (ms since 1970), of how many accounts, by lot or all of them, after
+    how many seconds it was whole, and how many shelves a loss would have cost something of."""
+
+    at: int
+    accounts: int
+    sampled: bool
+    whole_s: float | None
+    flawed_shelves: int
+
+
+@dataclass(frozen=True)
 class Protection:
     """How the vault stands. Times in ms since 1970, or None when it never happened.
 
@@ -49,6 +61,7 @@ class Protection:
     proven_records: int
     unproven_shelves: int
     pending_erasures: int
+    last_drill: LastDrill | None
     same_disk: bool
     witness: str
     seen_at: int | None
@@ -98,7 +111,11 @@ def lines(status: CoreStatus) -> Iterator[str]:
     yield from _loss(status.loss)
 
 
-def warnings(p: Protection) -> list[tuple[str, str]]:
+DRILL_DAYS = 30
+"""A drill that is older says little of today's vault and of who would know what to do."""
+
+
+def warnings(p: Protection, now: int) -> list[tuple[str, str]]:
     """What the operator should change: (warning, hint)."""
     found = []
     if p.same_disk:
@@ -136,6 +153,7 @@ def warnings(p: Protection) -> list[tuple[str, str]]:
                 "stillhere verify reads all of it and compares it with the core",
             )
         )
+    found += _drill_warnings(p.last_drill, now)
     if p.unproven_shelves:
         found.append(
             (
@@ -151,6 +169,18 @@ def warnings(p: Protection) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def _drill_warnings(drill: LastDrill | None, now: int) -> Iterator[tuple[str, str]]:
+    hint = "stillhere drill rehearses a recovery into scratch: with the kit, beside the server"
+    if drill is None:
+        yield "a recovery has never been rehearsed", hint
+        return
+    if drill.flawed_shelves:
+        shelves = count(drill.flawed_shelves, "shelf", "shelves")
+        yield f"the last drill found that a loss would cost something of {shelves}", hint
+    if now - drill.at > DRILL_DAYS * 86_400_000:
+        yield f"the last drill is {span((now - drill.at) / 1000)} old", hint
 
 
 def _kinds(kinds: list[KindFigures]) -> list[str]:
@@ -186,6 +216,7 @@ def _protection(p: Protection, now: int) -> Iterator[str]:
     if not p.trouble:
         yield f"Witness    {_witness(p, now)}"
     yield from _proven(p, now)
+    yield from _drilled(p.last_drill, now)
 
 
 def _witness(p: Protection, now: int) -> str:
@@ -203,6 +234,18 @@ def _proven(p: Protection, now: int) -> Iterator[str]:
     proven = count(p.proven_shelves - p.unproven_shelves, "shelf", "shelves")
     yield f"Proven     {ago(p.last_proven_at, now)}"
     yield f"           {proven} of {p.proven_shelves:,}, {count(p.proven_records, 'record')}"
+
+
+def _drilled(drill: LastDrill | None, now: int) -> Iterator[str]:
+    if drill is None:
+        yield "Drilled    never"
+        return
+    yield f"Drilled    {ago(drill.at, now)}"
+    people = count(drill.accounts, "account")
+    back = f"{people}, drawn by lot" if drill.sampled else people
+    after = "" if drill.whole_s is None else f" back after {span(drill.whole_s)}"
+    shelves = count(drill.flawed_shelves, "shelf", "shelves")
+    yield f"           {back}{after}, {shelves} not as in this core"
 
 
 def _loss(loss: Loss | None) -> Iterator[str]:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from io import FileIO
 from itertools import count
 from pathlib import Path
@@ -19,12 +20,14 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from stillhere.errors import Damaged
+from stillhere.errors import BadInput, Damaged
 from stillhere.store.accounts import add_accounts
+from stillhere.store.core import lock_home
 from stillhere.store.pages import NewPage, add_pages
 
 MIRROR_FOLDER = "mirror"
 _FOLDER = f"{MIRROR_FOLDER}/pages"
+SCRATCH_FOLDER = "scratch"  # the core that a drill brings back
 FILE_BYTES = 64 << 20  # a file has what is laid until it has as much
 _NONCE = bytes(12)  # every key is used once
 
@@ -160,9 +163,10 @@ def read_batch(batch: Batch) -> list[Recovered]:
 
 
 def files_beside(home: Path) -> set[tuple[str, int]]:
-    """What lies beside the core in ``home`` now: name and inode, since a name is used again."""
+    """What lies beside the core in ``home`` now, of a recovery or of a drill: name and inode,
+    since a name is used again."""
     found = set()
-    for path in (home / _FOLDER).glob("*"):
+    for path in (*(home / _FOLDER).glob("*"), *(home / SCRATCH_FOLDER).glob("**/*")):
         try:
             found.add((path.name, path.stat().st_ino))
         except FileNotFoundError:
@@ -173,3 +177,10 @@ def files_beside(home: Path) -> set[tuple[str, int]]:
 def clear_mirror(home: Path) -> None:
     """Take away what a recovery had near, pages beside the core included, and needs no more."""
     shutil.rmtree(home / MIRROR_FOLDER, ignore_errors=True)
+
+
+def clear_scratch(home: Path) -> None:
+    """Take away what a drill that was killed has left; one that runs keeps its own."""
+    if (home / SCRATCH_FOLDER).exists():
+        with suppress(BadInput), lock_home(home, "drill"):
+            shutil.rmtree(home / SCRATCH_FOLDER, ignore_errors=True)

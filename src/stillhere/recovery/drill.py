@@ -1,0 +1,192 @@
+"""A drill: a recovery into scratch, for real, compared with the core that is alive.
+
+    begin     checked and anchored as in a recovery; the vault is opened so that nothing can be
+              written to it, so nothing is sealed
+    knock     one person's shelves, as for the first phone that asks
+    run       everything mirrored, proven and taken in; a sample is knocked for instead
+    compare   every head that came back with the live core's, read before and after
+
+What it finds wrong is what a loss would cost. The scratch is removed by whoever made it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.errors import Closed
+from stillhere.recovery.check import check
+from stillhere.recovery.install import Verdict
+from stillhere.recovery.recovery import Recovery
+from stillhere.replication.found import new_identity
+from stillhere.replication.start import Working
+from stillhere.store.core import Core
+from stillhere.store.schema import get_meta, set_meta
+from stillhere.vault.backends.read_only import ReadOnly
+from stillhere.vault.opened import Vault
+
+KEPT = 40  # drills that a core remembers
+
+Shelf = tuple[bytes, str]
+
+
+class Head(NamedTuple):
+    """How far a shelf reaches."""
+
+    last: int
+    chain: bytes
+
+
+class Flaw(NamedTuple):
+    """What a loss now would cost of one shelf."""
+
+    account: bytes
+    kind: str
+    problem: str
+
+
+class Drilled(msgspec.Struct, frozen=True):
+    """What a drill measured, and what it found wrong.
+
+    ``sample`` is how many accounts were drawn, 0 for everybody. Times in milliseconds since 1970,
+    lengths in seconds from the start of a recovery; None where a sample does not tell. ``moving``
+    counts shelves that were written to meanwhile, so that their chains can't be compared."""
+
+    at: int
+    sample: int
+    accounts: int
+    shelves: int
+    records: int
+    moving: int
+    first_contact_s: float | None
+    mirrored_s: float | None
+    stages: dict[str, float]
+    whole_s: float | None
+    flaws: list[Flaw]
+
+
+class Drill(Recovery):
+    """A recovery that seals nothing and opens no doors."""
+
+    def begin(self) -> Working:
+        """A core in scratch to which single shelves can be brought.
+
+        Raises what a recovery's beginning raises; never changes the vault."""
+        checked = check(self._place, self._kit)
+        vault = checked.vault
+        unwritable = Vault(ReadOnly(vault.backend), vault.format, vault.verifier)
+        self._checked = checked = replace(checked, vault=unwritable)
+        core = Core(self._home, create=True)
+        try:
+            identity = msgspec.structs.replace(
+                new_identity(
+                    *(self._kit, self._place, checked.epochs[-1].number, checked.service),
+                    recovering=True,
+                ),
+                journal_keys=checked.journal_keys,
+            )
+            core.keep_identity(identity, core.reader())
+            self._read_anchor(identity)
+        except BaseException:
+            core.close()
+            raise
+        self._fenced = False
+        self._assemble(core, identity)
+        return self.working
+
+    def knock(self, account: bytes, kind: str) -> bool:
+        """Bring one shelf, its account's own first; whether it is open now."""
+        gate, core = self.working.store.gate, self.working.core
+        with suppress(Closed):
+            self._knocks.open(account, kind)
+            gate.check(account, kind, core.reader())
+            return True
+        return False
+
+    def run(self) -> None:
+        """Bring everything. Announces mirrored and stage. Raises Unavailable."""
+        self._bring()
+
+
+def read_heads(core: Core) -> dict[Shelf, Head]:
+    """How far every shelf of a core reaches; those that were never written to are left out."""
+    rows = core.reader().execute(
+        "SELECT account, kind, last_seq, chain FROM shelves WHERE last_seq > 0"
+    )
+    return {(account, kind): Head(last, chain) for account, kind, last, chain in rows}
+
+
+def find_moving(
+    before: Mapping[Shelf, Head], after: Mapping[Shelf, Head], found: Mapping[Shelf, Head]
+) -> int:
+    """How many shelves came back as they were at neither look."""
+    return sum(
+        found[shelf] not in (before.get(shelf), after.get(shelf))
+        for shelf in found.keys() & after.keys()
+    )
+
+
+def compare(
+    before: Mapping[Shelf, Head],
+    after: Mapping[Shelf, Head],
+    drilled: Core,
+    among: Container[bytes] | None = None,
+) -> Iterator[Flaw]:
+    """What is wrong with what came back, given the live core's heads before the vault was read
+    and after; ``among`` has the accounts that were drawn."""
+    found = read_heads(drilled)
+    for account, kind in sorted(before.keys() & after.keys()):  # else new or erased meanwhile
+        shelf = (account, kind)
+        if among is None or account in among:
+            problem = _judge(before[shelf], after[shelf], found.get(shelf))
+            if problem:
+                yield Flaw(account, kind, problem)
+    for account, kind, verdict in _incomplete(drilled):
+        if (account, kind) in after:
+            yield from (Flaw(account, kind, problem) for problem in verdict.problems)
+            if verdict.held:
+                yield Flaw(account, kind, f"{len(verdict.held)} records without their bodies")
+
+
+def _judge(before: Head, after: Head, found: Head | None) -> str:
+    if found is None:
+        return "nothing of it came back"
+    if found.last < before.last:
+        return f"it came back as of position {found.last}; the core was at {before.last}"
+    if found.last > after.last:
+        return f"it came back as of position {found.last}; the core is at {after.last}"
+    for head in (before, after):
+        if found.last == head.last and found.chain != head.chain:
+            return "it came back with another history than the core's"
+    return ""
+
+
+def _incomplete(drilled: Core) -> Iterator[tuple[bytes, str, Verdict]]:
+    rows = drilled.reader().execute(
+        "SELECT account, kind, verdict FROM shelves WHERE verdict IS NOT NULL"
+    )
+    for account, kind, packed in rows:
+        verdict = _decode_verdict(packed)
+        if not verdict.complete:
+            yield account, kind, verdict
+
+
+def keep_drilled(sql: sqlite3.Connection, drilled: Drilled) -> None:
+    """Remember a drill, in the transaction at hand."""
+    kept = _decode_all(get_meta(sql, "drills") or _NONE)
+    set_meta(sql, "drills", msgspec.msgpack.encode([*kept, drilled][-KEPT:]))
+
+
+def past_drills(core: Core) -> list[Drilled]:
+    """The drills that a core remembers, oldest first."""
+    return _decode_all(get_meta(core.reader(), "drills") or _NONE)
+
+
+_NONE = msgspec.msgpack.encode([])
+_decode_all = msgspec.msgpack.Decoder(list[Drilled]).decode
+_decode_verdict = msgspec.msgpack.Decoder(Verdict).decode

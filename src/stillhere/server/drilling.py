@@ -1,0 +1,140 @@
+"""A drill beside a core that serves: a recovery into scratch, measured, and thrown away.
+
+note how far every shelf reaches, and ship what waits in the spool
+begin, knock for one person, bring everybody or a sample
+note how far every shelf reaches now, and compare
+keep the figures in the core; the scratch goes
+"""
+
+import random
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stillhere.errors import BadInput
+from stillhere.recovery.drill import (
+    Drill,
+    Drilled,
+    Head,
+    Shelf,
+    compare,
+    find_moving,
+    keep_drilled,
+    read_heads,
+)
+from stillhere.recovery.report import tally_verdicts
+from stillhere.replication.start import Working
+from stillhere.server.core import Opened
+from stillhere.server.rates import time_of_a_start
+from stillhere.server.recover import Tick, open_kit, ticking
+from stillhere.store.core import lock_home
+from stillhere.store.recovered import SCRATCH_FOLDER
+from stillhere.store.schema import DATABASE
+
+KIND = "contacts"
+ROOM = 2  # times the core's size: what is brought, and its log
+
+
+def drill(core: Opened, kit: Path, sample: int, tick: Tick) -> Drilled:
+    """Rehearse the loss of this core, for everybody (0) or for so many accounts.
+
+    Raises WrongKit, NotAVault, Unavailable, and BadInput where there is no room or another drill
+    runs. Nothing in the vault is changed, the core goes on, and the result is kept in it."""
+    working, scratch = core.working, core.home / SCRATCH_FOLDER
+    if not sample:
+        _check_room(core.home)
+    switching = sys.getswitchinterval()
+    with lock_home(core.home, "drill"):
+        before = read_heads(working.core)
+        working.ship()
+        times = _Times()
+        rehearsal = Drill(scratch, Path(core.settings.vault), open_kit(kit), times)
+        try:
+            brought = rehearsal.begin()
+            try:
+                chosen = _bring(rehearsal, brought, before, sample, times, tick)
+                drilled = _judge(working, brought, before, chosen, times)
+            finally:
+                brought.close()
+        finally:
+            sys.setswitchinterval(switching)
+            shutil.rmtree(scratch, ignore_errors=True)
+    working.store.install(lambda sql: keep_drilled(sql, drilled)).result()
+    return drilled
+
+
+class _Times:
+    """When each step was reached, in seconds from the start of a process that would recover."""
+
+    def __init__(self) -> None:
+        self._before = time_of_a_start() - time.monotonic()
+        self.reached: dict[str, float] = {}
+
+    def __call__(self, event: str, **facts: object) -> None:
+        step = f"{event} {facts['kind']}" if "kind" in facts else event
+        self.reached[step] = round(time.monotonic() + self._before, 3)
+
+
+def _bring(
+    rehearsal: Drill,
+    brought: Working,
+    before: dict[Shelf, Head],
+    sample: int,
+    times: _Times,
+    tick: Tick,
+) -> Sequence[bytes] | None:
+    """Bring a sample, which is returned, or everything; the first one as a phone would."""
+    people = sorted({account for account, kind in before if kind == KIND})
+    chosen = random.sample(people, min(sample or 1, len(people)))
+    for number, account in enumerate(chosen, 1):
+        if rehearsal.knock(account, KIND) and number == 1:
+            with brought.store.read(account, KIND) as shelf:
+                shelf.everything()
+            times("first contact")
+        if sample:
+            tick(number, len(chosen))
+    if sample:
+        return chosen
+    with ticking(rehearsal, tick):
+        rehearsal.run()
+    times("whole")
+    return None
+
+
+def _judge(
+    working: Working,
+    brought: Working,
+    before: dict[Shelf, Head],
+    chosen: Sequence[bytes] | None,
+    times: _Times,
+) -> Drilled:
+    after, found = read_heads(working.core), read_heads(brought.core)
+    tally = tally_verdicts(brought.core)
+    steps = times.reached
+    among = None if chosen is None else frozenset(chosen)
+    return Drilled(
+        at=time.time_ns() // 1_000_000,
+        sample=0 if chosen is None else len(chosen),
+        accounts=len({account for account, _ in found}),
+        shelves=tally.shelves,
+        records=tally.records,
+        moving=find_moving(before, after, found),
+        first_contact_s=steps.get("first contact"),
+        mirrored_s=steps.get("mirrored"),
+        stages={step.split()[1]: at for step, at in steps.items() if step.startswith("stage ")},
+        whole_s=steps.get("whole"),
+        flaws=list(compare(before, after, brought.core, among)),
+    )
+
+
+def _check_room(home: Path) -> None:
+    needed = ROOM * (home / DATABASE).stat().st_size
+    free = shutil.disk_usage(home).free
+    if free < needed:
+        raise BadInput(
+            f"a drill for everybody needs {needed >> 20:,} MB in {home}: {free >> 20:,} are free",
+            safe="nothing was changed",
+            hint="stillhere drill --sample 100 brings back a hundred accounts",
+        )

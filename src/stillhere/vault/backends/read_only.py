@@ -1,0 +1,31 @@
+"""A vault that is only looked at: for drills, which must not be able to change anything."""
+
+from __future__ import annotations
+
+from stillhere.vault.backends import Backend, BackendError
+
+
+class ReadOnly:
+    """A backend in which nothing can be made or deleted."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.place = backend.place
+        self._backend = backend
+        self.read = backend.read
+        self.read_range = backend.read_range
+        self.size = backend.size
+        self.names = backend.names
+
+    def create(self, name: str, data: bytes) -> None:  # noqa: ARG002
+        """Raises BackendError."""
+        raise self._refuse(f"{name} is not made")
+
+    def delete(self, name: str, *, durable: bool = False) -> None:  # noqa: ARG002
+        """Raises BackendError."""
+        raise self._refuse(f"{name} is not deleted")
+
+    def _refuse(self, what: str) -> BackendError:
+        return BackendError(
+            f"{what}: the vault in {self.place} is only looked at",
+            safe="the vault is as it was",
+        )
