@@ -166,7 +166,7 @@ class Writer:
                 self._commit_install(install)
             with self._wake:
                 self._group, self._busy_since = [], None
-                likely = len(group) + len(self._writes)
+                likely = min(len(group) + len(self._writes), MAX_GROUP)
 
     def _gather(self, likely: int) -> None:
         """Wait a moment until as many write as did: who was answered just now is often back at
