@@ -1,6 +1,16 @@
 """The account a person gets after a recovery names everything that is missing."""
 
-from stillhere.status.person import Missing, PersonReport, ShelfAccount, lines, summary
+from dataclasses import replace
+
+from stillhere.status.person import (
+    DeviceKnows,
+    Ended,
+    Missing,
+    PersonReport,
+    ShelfAccount,
+    lines,
+    summary,
+)
 
 AT = 1_772_448_005_123
 BACK = ShelfAccount("contacts", "complete", 150, AT)
@@ -21,12 +31,36 @@ def test_complete_is_said_with_its_time() -> None:
 
 
 def test_every_missing_record_is_named_with_its_cause() -> None:
-    shelf = ShelfAccount("contacts", "incomplete", 149, AT, missing=[LOST], healed=2)
+    shelf = ShelfAccount("contacts", "incomplete", 149, AT, missing=[LOST])
     told = text(shelf)
     assert "149 records back, 1 missing" in told
     assert "missing: contacts/bo.vcf (UID bo): chunk 7 of its pack is broken, last ch" in told
-    assert "2 records came back from a device" in told
     assert not report(shelf).complete
+
+
+def test_what_is_known_of_missing_records_is_said_once_for_all_of_a_sort() -> None:
+    known, unknown = ["name", "UID", "size"], ["names", "numbers"]
+    lost = [replace(LOST, href=f"{n}.vcf", known=known, unknown=unknown) for n in range(3)]
+    own = Missing("", "work", "", "gone", known=["name"], unknown=["settings"])
+    told = text(ShelfAccount("contacts", "incomplete", 149, AT, missing=[own, *lost]))
+    assert told.count("known of") == 2
+    assert "known of it: name; not known: settings" in told
+    assert "known of these 3: name, UID, size; not known: names, numbers" in told
+
+
+def test_whence_each_record_came_back_is_told() -> None:
+    ended = [
+        Ended("contacts", "a.vcf", "a", False, True, "an import of old.vcf", AT),
+        Ended("contacts", "b.vcf", "b", False, False, "phone (device aa)", AT),
+        Ended("contacts", "c.vcf", "c", True, False, "phone (device aa)", AT),
+        Ended("contacts", "d.vcf", "d", False, False, "", None),
+    ]
+    told = text(replace(BACK, ended=ended))
+    assert "came back: contacts/a.vcf (UID a), as it was, from an import of old.vcf, 2 M" in told
+    assert "came back: contacts/b.vcf (UID b), as another revision, from phone (device" in told
+    assert "deleted: contacts/c.vcf (UID c), by phone (device aa), 2 March" in told
+    assert "came back: contacts/d.vcf (UID d); nobody noted from where" in told
+    assert report(replace(BACK, ended=ended)).complete
 
 
 def test_an_address_book_that_lost_its_name_is_told_as_such() -> None:
@@ -43,9 +77,17 @@ def test_a_closed_shelf_says_why_and_what_to_do() -> None:
     assert "stillhere accept" in told
 
 
-def test_what_a_device_knew_beyond_the_end_is_told() -> None:
-    shelf = ShelfAccount("contacts", "complete", 150, AT, since=["a phone knew 3 later changes"])
-    assert "since then: a phone knew 3 later changes" in text(shelf)
+def test_what_devices_know_beyond_the_end_is_told_and_which_to_export_from() -> None:
+    devices = [
+        DeviceKnows("contacts", "aa", "Ana's phone (device aa)", 3, AT),
+        DeviceKnows("contacts", "bb", "tablet (device bb)", 1, AT),
+    ]
+    shelf = replace(BACK, devices=devices)
+    told = text(shelf)
+    assert "Ana's phone (device aa) knows of 3 changes to contacts that were not in" in told
+    assert "tablet (device bb) knows of 1 change to contacts that was not in" in told
+    assert told.count("to have them: export contacts on Ana's phone (device aa)") == 1
+    assert "stillhere import ana FILE" in told
     assert not report(shelf).complete
 
 

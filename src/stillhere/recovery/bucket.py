@@ -198,11 +198,13 @@ class _Chunks:
 
     def keep(self, entry: ShelfEntry) -> None:
         """Copy a shelf's chunks, those that can be read: a roster may be lost, and known."""
+        spans = [] if entry.evidence is None else [entry.evidence]
         for level in filter(None, (entry.base, entry.delta)):
-            for place in map(self._manifest.place, (level.roster, *level.bodies)):
-                with suppress(Missing, Damaged):
-                    chunk = self._packs.read_range(*place)
-                    self._file.write(self._region(place.pack), place.offset, chunk)
+            spans += (level.roster, *level.bodies)
+        for place in map(self._manifest.place, spans):
+            with suppress(Missing, Damaged):
+                chunk = self._packs.read_range(*place)
+                self._file.write(self._region(place.pack), place.offset, chunk)
 
     def add(self, name: str, data: bytes) -> None:
         """Copy an object of which everything is at hand."""

@@ -25,6 +25,7 @@ class Loss(msgspec.Struct, frozen=True, array_like=True):
     size: int
     modified: int
     cause: str
+    component: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
@@ -59,7 +60,15 @@ def make_verdict(image: Image, now: int) -> Verdict:
             if item.state == State.HELD:
                 cause = image.missing.get((item.collection, item.href), "its body was not found")
                 held.append(
-                    Loss(item.collection, item.href, item.uid, item.size, item.modified, cause)
+                    Loss(
+                        item.collection,
+                        item.href,
+                        item.uid,
+                        item.size,
+                        item.modified,
+                        cause,
+                        item.component,
+                    )
                 )
     columns = image.columns
     as_of = max(columns.modified, default=0)
@@ -84,7 +93,7 @@ def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Rec
         _page_of(image),
         [
             (e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
-            for e, body in image.notes
+            for e, body in (*(image.evidence or ()), *image.notes)
         ],
         _name_of(image.account, image, image.columns.find) if keyed else "",
         wrapped_key if keyed else None,

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Damaged, NotFound
-from stillhere.replication.mend import mend_from_core
+from stillhere.replication.mend import evidence_from_core, mend_from_core
 from stillhere.replication.start import Working
 from stillhere.rosters import build_roster, roster_of
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.body_chunks import build_bodies
+from stillhere.vault.evidence import Kept, add_evidence, pack_kept
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import bucket_of, manifest_name, twin
 from stillhere.vault.manifests import (
@@ -30,7 +31,6 @@ from stillhere.vault.manifests import (
 )
 from stillhere.vault.opened import Vault, exists
 from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
-from stillhere.vault.segments import encode_entry
 
 DELTA_SHARE = 4  # a delta of more than a quarter of its base becomes a new base
 MANY_PACKS = 32
@@ -112,12 +112,13 @@ def build_bucket(
         if image.problems or image.missing:
             image = mend_from_core(working.store, found)
         rebase = image is not found or (account, kind) in anew
+        lost = evidence_from_core(working.core, found) if found.evidence is None else None
         if image.problems:
             unproven.append(account)
             if old is not None and source.entry is not None:
                 evidence |= {old.packs[span.pack].name for span in _spans(source.entry)}
         entries[account] = _write_shelf(
-            image, source.entry, old, data_key, packs, numbering, rebase=rebase
+            image, source.entry, old, data_key, packs, numbering, rebase=rebase, lost=lost
         )
     if old is not None:
         rest = [e for e in old.shelves if e.account not in entries and e.account not in erased]
@@ -155,7 +156,9 @@ def _write_shelf(
     numbering: _Numbering,
     *,
     rebase: bool,
+    lost: list[Kept] | None,
 ) -> ShelfEntry:
+    """Write what is new of a shelf; ``lost`` is the evidence that the vault can't read."""
     base = entry.base if entry is not None else None
     last = base.last if base is not None else 0
     changed = [number for number, seq in enumerate(image.columns.seqs) if seq > last]
@@ -169,8 +172,16 @@ def _write_shelf(
             delta = _write_level(image, changed, data_key, packs, numbering)
     history = [numbering.span(old.place(s)) for s in entry.history] if entry and old else []
     if image.replaced or image.notes:
-        history.append(_write_history(image, data_key, packs, numbering))
-    return ShelfEntry(image.account, base, delta, image.ends, history, image.problems)
+        kept = image.replaced + image.notes
+        history.append(_write_kept(image, kept, data_key, packs, numbering))
+    known = lost if lost is not None else image.evidence or []
+    notes = add_evidence(known, image.notes)
+    evidence = None
+    if notes and (lost is not None or len(notes) > len(known)):
+        evidence = _write_kept(image, notes, data_key, packs, numbering)
+    elif lost is None and entry and old and entry.evidence:
+        evidence = numbering.span(old.place(entry.evidence))
+    return ShelfEntry(image.account, base, delta, image.ends, history, image.problems, evidence)
 
 
 def _write_level(
@@ -200,11 +211,9 @@ def _write_level(
     )
 
 
-def _write_history(image: Image, data_key: bytes, packs: _Packs, numbering: _Numbering) -> Span:
-    kept = image.replaced + image.notes
-    plain = msgspec.msgpack.encode(
-        [[encode_entry(entry) for entry, _ in kept], [body for _, body in kept]]
-    )
+def _write_kept(
+    image: Image, kept: list[Kept], data_key: bytes, packs: _Packs, numbering: _Numbering
+) -> Span:
     positions = [entry.seq for entry, _ in kept]
     place = packs.history.add(
         data_key,
@@ -213,7 +222,7 @@ def _write_history(image: Image, data_key: bytes, packs: _Packs, numbering: _Num
         image.account,
         (min(positions), max(positions)),
         0,
-        plain,
+        pack_kept(kept),
     )
     return numbering.span(place)
 
@@ -245,6 +254,8 @@ def _sparse_packs(old: Manifest, rest: Sequence[ShelfEntry]) -> frozenset[int]:
 
 def _spans(entry: ShelfEntry) -> list[Span]:
     spans = list(entry.history)
+    if entry.evidence is not None:
+        spans.append(entry.evidence)
     for level in (entry.base, entry.delta):
         if level is not None:
             spans += [level.roster, *level.bodies]
@@ -280,6 +291,7 @@ def _carry(
         base=carry_level(entry.base),
         delta=carry_level(entry.delta) if entry.delta is not None else None,
         history=[carry(span, packs.history) for span in entry.history],
+        evidence=carry(entry.evidence, packs.history) if entry.evidence is not None else None,
     )
 
 

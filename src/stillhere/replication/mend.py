@@ -6,9 +6,12 @@ import hashlib
 
 from stillhere.errors import StillhereError
 from stillhere.rosters import Item, roster_of
-from stillhere.store.records import State
+from stillhere.store.core import Core
+from stillhere.store.records import Op, State
 from stillhere.store.store import Store
+from stillhere.vault.evidence import Kept
 from stillhere.vault.image import Image
+from stillhere.vault.segments import Entry
 
 
 def mend_from_core(store: Store, image: Image) -> Image:
@@ -47,4 +50,20 @@ def mend_from_core(store: Store, image: Image) -> Image:
         held,
         image.notes,
         image.replaced,
+        image.evidence,
     )
+
+
+def evidence_from_core(core: Core, image: Image) -> list[Kept]:
+    """The notes of a shelf as the core has them, up to the image's head, oldest first."""
+    rows = core.reader().execute(
+        "SELECT n.seq, n.time, n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+        " WHERE s.account = ? AND s.kind = ? AND n.op = ? AND n.seq <= ? ORDER BY n.seq",
+        (image.account, image.kind, int(Op.NOTE), image.last),
+    )
+    return [(_note(*row), row[3]) for row in rows]
+
+
+def _note(seq: int, time: int, device: str, body: bytes) -> Entry:
+    digest = hashlib.sha256(body).digest()
+    return Entry(seq, time, device, int(Op.NOTE), "", "", "", "", "", len(body), digest)

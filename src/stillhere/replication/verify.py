@@ -26,6 +26,7 @@ from stillhere.store.erased import read_erased
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.epochs import mend_epoch, read_epochs
 from stillhere.vault.erasures import Erasure, count_copies, keep_erasure, read_erasures
+from stillhere.vault.evidence import read_evidence
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.keys import find_name, keep_name, proves_service_keys
 from stillhere.vault.levels import ShelfSource, check_halves
@@ -165,6 +166,8 @@ def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
         return
     for level in filter(None, (entry.base, entry.delta)):
         yield from check_halves(source, level, data_key)
+    if read_evidence(source, data_key) is None:
+        yield "its evidence can't be read"
     for span in entry.history:
         try:
             chunk = read_chunk(source.vault, manifest.place(span))

@@ -4,35 +4,39 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from stillhere.config import find_home, load
 from stillhere.errors import NotFound
 from stillhere.recovery.end import read_end
+from stillhere.recovery.install import Loss, Verdict
 from stillhere.recovery.report import ShelfVerdict, read_report
+from stillhere.server.learned import (
+    list_devices,
+    list_ended,
+    list_others,
+    read_labels,
+    read_notes,
+)
 from stillhere.status.person import (
     CLOSED,
     COMPLETE,
     INCOMPLETE,
+    Ended,
     Missing,
     PersonReport,
     ShelfAccount,
     VaultEnd,
 )
-from stillhere.status.words import count
-from stillhere.store import LOST_TAIL, Core, Op, State, Store, epoch_of, seq_of
-from stillhere.store.accounts import find_folded, fold_name
+from stillhere.store import ACCOUNT, Core, State, Store
+from stillhere.store.accounts import CREDENTIALS, find_folded, fold_name
 from stillhere.store.erased import read_erased
 from stillhere.store.pages import open_shelf
 from stillhere.store.shelf import find_shelf
 from stillhere.vault.keys import digest_name
 
-_NOTES = (
-    "SELECT n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
-    " WHERE s.account = ? AND s.kind = ? AND n.op = ? AND n.seq > ? ORDER BY n.seq"
-)
-
-Note = dict[str, str | int]
+_OF_ACCOUNTS = {
+    (CREDENTIALS, "profile"): "name of the account",
+    (CREDENTIALS, "password"): "the chosen password",
+}
 
 
 def read_people(option: Path | None, name: str | None) -> list[PersonReport]:
@@ -115,11 +119,10 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
     row = find_shelf(sql, found.account, found.kind) if found.held_now else None
     held = {record[:2] for record in open_shelf(sql, row).held()} if row is not None else set()
     missing = [
-        Missing(lost.collection, lost.href, lost.uid, lost.cause, lost.modified)
-        for lost in said.held
-        if (lost.collection, lost.href) in held
+        _missing(found.kind, lost) for lost in said.held if (lost.collection, lost.href) in held
     ]
-    notes = sql.execute(_NOTES, (found.account, found.kind, int(Op.NOTE), said.last)).fetchall()
+    notes = read_notes(sql, found.account, found.kind)
+    labels = read_labels(core, found.account) if notes else {}
     if found.closed:
         verdict = CLOSED
     else:
@@ -131,30 +134,53 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
         as_of_at=said.as_of or None,
         problems=said.problems,
         missing=missing,
-        healed=len(said.held) - len(missing),
-        since=_learned([(device, msgspec.msgpack.decode(body)) for device, body in notes]),
+        ended=[
+            one
+            for one in _ended(said, list_ended(notes, labels))
+            if (one.collection, one.href) not in held
+        ],
+        devices=list_devices(notes, labels),
+        since=list_others(notes),
     )
 
 
-def _learned(notes: list[tuple[str, Note]]) -> list[str]:
-    """What the notes of a shelf say, each thing once; tokens beyond the end are counted."""
-    lost = [(device, note) for device, note in notes if note.get("what") == LOST_TAIL]
-    told = {str(note.get("what", "?")) for _, note in notes} - {LOST_TAIL}
-    for book in {str(note["collection"]) for _, note in lost}:
-        found = [(device, note) for device, note in lost if note["collection"] == book]
-        devices = count(len({device for device, _ in found}), "device knows", "devices know")
-        changes = max(_beyond(int(note["token"]), int(note["end"])) for _, note in found)
-        were = "was" if changes == 1 else "were"
-        told.add(
-            f"{devices} of {count(changes, 'change')} to {book} that {were} not in the vault:"
-            " what only a device has comes back with its next edits"
-        )
-    return sorted(told)
+def _missing(kind: str, lost: Loss) -> Missing:
+    """A held record with what its roster says of it, and what only its body said."""
+    known = {
+        "name": lost.href,
+        "UID": lost.uid,
+        "size": lost.size,
+        "time of its last change": lost.modified,
+    }
+    return Missing(
+        lost.collection,
+        lost.href,
+        lost.uid,
+        lost.cause,
+        lost.modified or None,
+        lost.size,
+        lost.component,
+        [name for name, value in known.items() if value],
+        _unknown(kind, lost),
+    )
 
 
-def _beyond(token: int, end: int) -> int:
-    """How many changes of its epoch a token has seen after the recovered end."""
-    return token - max(end, seq_of(epoch_of(token), 0))
+def _unknown(kind: str, lost: Loss) -> list[str]:
+    if not lost.collection:
+        return ["display name", "settings"]
+    if kind == ACCOUNT:
+        return [_OF_ACCOUNTS.get((lost.collection, lost.href), "label and password of the device")]
+    return ["names", "numbers", "addresses", "everything else in the card"]
+
+
+def _ended(said: Verdict, noted: list[Ended]) -> list[Ended]:
+    """What is noted, and those of the verdict's held records of which nobody noted anything."""
+    known = {(one.collection, one.href) for one in noted}
+    return noted + [
+        Ended(lost.collection, lost.href, lost.uid, False, False, "", None)
+        for lost in said.held
+        if (lost.collection, lost.href) not in known
+    ]
 
 
 def count_records(store: Store, account: bytes, kind: str) -> int:

@@ -4,8 +4,10 @@ Every record that must exist is accounted for: it is back, held (known, its body
 shelf is closed because nobody can prove what must be on it.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from stillhere.status.words import count, moment
 
@@ -14,13 +16,44 @@ COMPLETE, INCOMPLETE, CLOSED = "complete", "incomplete", "closed"
 
 @dataclass(frozen=True)
 class Missing:
-    """One record whose body was not found, and the last trace of it."""
+    """One record whose body was not found, and the last trace of it: what is `known` of it and
+    what is `unknown`, in words. `size` in bytes."""
 
     collection: str
     href: str
     uid: str
     cause: str
     last_change_at: int | None = None
+    size: int | None = None
+    component: str = ""
+    known: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a record whose body was missing: it was `deleted`, or came back, as the
+    `same` bytes or as another revision; `whence` in words, and when, None if nobody noted it."""
+
+    collection: str
+    href: str
+    uid: str
+    deleted: bool
+    same: bool
+    whence: str
+    ended_at: int | None
+
+
+@dataclass(frozen=True)
+class DeviceKnows:
+    """A device that knows of `changes` to a collection which no recovery has found, and when it
+    showed that; `name` is the device in words."""
+
+    collection: str
+    device: str
+    name: str
+    changes: int
+    seen_at: int
 
 
 @dataclass(frozen=True)
@@ -28,8 +61,8 @@ class ShelfAccount:
     """One kind of one person. `verdict` is complete, incomplete or closed.
 
     `as_of_at` is the time of the last change that is back, `problems` what could not be proven,
-    `healed` how many missing records devices have brought back since, `since` what else was
-    learned after the recovery (a device that knew of changes beyond the recovered end).
+    `ended` what became of records whose bodies were missing, in this recovery or an earlier one,
+    `devices` who knows of changes beyond the recovered end, `since` what else was noted.
     """
 
     kind: str
@@ -38,7 +71,8 @@ class ShelfAccount:
     as_of_at: int | None
     problems: list[str] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
-    healed: int = 0
+    ended: list[Ended] = field(default_factory=list)
+    devices: list[DeviceKnows] = field(default_factory=list)
     since: list[str] = field(default_factory=list)
 
 
@@ -70,7 +104,10 @@ class PersonReport:
     @property
     def complete(self) -> bool:
         """Everything that was acknowledged is back, as far as anybody knows."""
-        return all(shelf.verdict == COMPLETE and not shelf.since for shelf in self.shelves)
+        return all(
+            shelf.verdict == COMPLETE and not shelf.since and not shelf.devices
+            for shelf in self.shelves
+        )
 
 
 def lines(report: PersonReport) -> Iterator[str]:
@@ -84,7 +121,7 @@ def lines(report: PersonReport) -> Iterator[str]:
         yield f"Recovered  {moment(report.recovered_at)}"
     for shelf in report.shelves:
         yield ""
-        yield from _shelf(shelf)
+        yield from _shelf(shelf, report.account)
 
 
 def ending(end: VaultEnd) -> str:
@@ -110,7 +147,7 @@ def summary(reports: list[PersonReport]) -> Iterator[str]:
         yield from lines(report)
 
 
-def _shelf(shelf: ShelfAccount) -> Iterator[str]:
+def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     as_of = f", complete as of {moment(shelf.as_of_at)}" if shelf.as_of_at is not None else ""
     back = count(shelf.records, "record")
     if shelf.verdict == CLOSED:
@@ -121,11 +158,10 @@ def _shelf(shelf: ShelfAccount) -> Iterator[str]:
         yield f"{shelf.kind}: {back} back, {len(shelf.missing):,} missing"
     for problem in shelf.problems:
         yield f"  not proven: {problem}"
-    for lost in shelf.missing:
-        seen = f", last changed {moment(lost.last_change_at)}" if lost.last_change_at else ""
-        yield f"  missing: {_name(lost)}: {lost.cause}{seen}"
-    if shelf.healed:
-        yield f"  since then {count(shelf.healed, 'record')} came back from a device"
+    yield from _missing(shelf.missing)
+    for ended in shelf.ended:
+        yield f"  {_end(ended)}"
+    yield from _devices(shelf.devices, account)
     for learned in shelf.since:
         yield f"  since then: {learned}"
     if shelf.verdict == CLOSED:
@@ -133,7 +169,45 @@ def _shelf(shelf: ShelfAccount) -> Iterator[str]:
         yield "  devices then drop what is not among them"
 
 
-def _name(lost: Missing) -> str:
+def _missing(missing: list[Missing]) -> Iterator[str]:
+    """Each by name; what is known of them is said once for those of whom the same is known."""
+    for said, group in groupby(missing, key=lambda lost: (lost.known, lost.unknown)):
+        records = list(group)
+        for lost in records:
+            seen = f", last changed {moment(lost.last_change_at)}" if lost.last_change_at else ""
+            yield f"  missing: {_name(lost)}: {lost.cause}{seen}"
+        known, unknown = (", ".join(words) for words in said)
+        if known:
+            whose = "it" if len(records) == 1 else f"these {len(records):,}"
+            yield f"    known of {whose}: {known}; not known: {unknown}"
+
+
+def _end(ended: Ended) -> str:
+    when = f", {moment(ended.ended_at)}" if ended.ended_at else ""
+    if ended.deleted:
+        return f"deleted: {_name(ended)}, by {ended.whence}{when}; its body was missing"
+    how = "as it was" if ended.same else "as another revision"
+    if not ended.ended_at:
+        return f"came back: {_name(ended)}; nobody noted from where"
+    return f"came back: {_name(ended)}, {how}, from {ended.whence}{when}"
+
+
+def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
+    """What each device knows, and which of them to export from: the one that knows most."""
+    for book, group in groupby(devices, key=lambda one: one.collection):
+        knowing = list(group)
+        for one in knowing:
+            were = "was" if one.changes == 1 else "were"
+            changes = count(one.changes, "change")
+            yield (
+                f"  since then: {one.name} knows of {changes} to {book} that {were} not in the"
+                f" vault, {moment(one.seen_at)}"
+            )
+        yield f"  to have them: export {book} on {knowing[0].name} as .vcf files, and"
+        yield f"  stillhere import {shlex.quote(account)} FILE"
+
+
+def _name(lost: Missing | Ended) -> str:
     if not lost.collection:
         return f"name and settings of {lost.href}"
     return f"{lost.collection}/{lost.href} (UID {lost.uid})"

@@ -14,6 +14,8 @@ from stillhere.store.gate import Gate, Opener
 from stillhere.store.journal import Journal, Receipt
 from stillhere.store.logins import BadLogin, Login, Logins, Throttled
 from stillhere.store.records import (
+    GIVEN_UP,
+    HEALED,
     LOST_TAIL,
     Change,
     Collection,
@@ -31,6 +33,8 @@ from stillhere.store.tokens import BadToken, Tokens
 
 __all__ = [
     "ACCOUNT",
+    "GIVEN_UP",
+    "HEALED",
     "LOST_TAIL",
     "AccountRow",
     "Accounts",

@@ -12,7 +12,7 @@ import msgspec
 
 from stillhere.errors import BadInput, NotFound
 from stillhere.store.pages import settle
-from stillhere.store.records import Change, Op, Record, State, epoch_of, seq_of
+from stillhere.store.records import GIVEN_UP, HEALED, Change, Op, Record, State, epoch_of, seq_of
 from stillhere.store.rows import RowShelf
 from stillhere.store.shelf import ShelfRow, encode_properties
 
@@ -25,7 +25,8 @@ class ShelfWrite(RowShelf):
     """A shelf that can be changed, inside ``store.write`` only.
 
     Its readings show the state before this draft; nothing of a draft is kept when the
-    function that wrote it raises.
+    function that wrote it raises. What ends a held record is noted with ``whence`` it came,
+    where that is no device (a file, a vault).
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ShelfWrite(RowShelf):
         self._seqs = count(first)
         self._now = time.time_ns() // 1_000_000
         self.device = device
+        self.whence = ""
         self.changes_made: list[Change] = []
 
     def put(
@@ -50,9 +52,12 @@ class ShelfWrite(RowShelf):
     ) -> Record:
         """Store a body under a name, and heal every held record that these bytes prove."""
         digest = hashlib.sha256(body).digest()
+        before = self.record(collection, href) if self._row.held else None
         record = self._change(
             Op.PUT, collection, href, uid, component, media_type, digest, body, len(body)
         )
+        if before is not None and before.state == State.HELD:
+            self._note_end(HEALED, before, {"same": int(before.digest == digest)})
         if self._row.held:
             self._heal_twins(digest, body, except_for=(collection, href))
         return record
@@ -63,7 +68,7 @@ class ShelfWrite(RowShelf):
         if record is None:
             self._change(Op.DELETE, collection, href, "", "", "", _EMPTY, None, 0)
         else:
-            self._change_of(Op.DELETE, record, None)
+            self._delete(record)
 
     def keep_conflict(self, collection: str, href: str, body: bytes) -> None:
         """Keep a revision that lost against a newer one, in the owner's history."""
@@ -89,13 +94,34 @@ class ShelfWrite(RowShelf):
         if collection is None:
             raise NotFound(f"there is no collection {name!r}", safe="nothing was changed")
         for record in self.records(name):
-            self._change_of(Op.DELETE, record, None)
-        self._change_of(Op.DELETE, collection, None)
+            self._delete(record)
+        self._delete(collection)
 
-    def _heal_twins(self, digest: bytes, body: bytes, except_for: tuple[str, str]) -> None:
-        for twin in self.held():
-            if twin.digest == digest and (twin.collection, twin.href) != except_for:
-                self._change_of(Op.PUT, twin, body)
+    def heal(self, body: bytes) -> int:
+        """Give these bytes to every held record that they prove; returns how many those are."""
+        return self._heal_twins(hashlib.sha256(body).digest(), body)
+
+    def _heal_twins(
+        self, digest: bytes, body: bytes, except_for: tuple[str, str] | None = None
+    ) -> int:
+        twins = [
+            twin
+            for twin in self.held()
+            if twin.digest == digest and (twin.collection, twin.href) != except_for
+        ]
+        for twin in twins:
+            self._change_of(Op.PUT, twin, body)
+            self._note_end(HEALED, twin, {"same": 1})
+        return len(twins)
+
+    def _delete(self, record: Record) -> None:
+        self._change_of(Op.DELETE, record, None)
+        if record.state == State.HELD:
+            self._note_end(GIVEN_UP, record, {})
+
+    def _note_end(self, what: str, held: Record, more: dict[str, str | int]) -> None:
+        about = {"collection": held.collection, "href": held.href, "uid": held.uid}
+        self.note(what, about | more | {"whence": self.whence})
 
     def _change_of(self, op: Op, record: Record, body: bytes | None) -> None:
         self._change(

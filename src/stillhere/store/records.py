@@ -13,6 +13,11 @@ EPOCH_SHIFT = 40
 LOST_TAIL = "lost-tail token"
 """What a note is about that keeps a token beyond the recovered end: evidence of a lost tail."""
 
+HEALED = "healed"
+"""What a note is about that says whence the body of a held record came."""
+GIVEN_UP = "deleted while its body was missing"
+"""What a note is about that says who deleted a held record."""
+
 
 def seq_of(epoch: int, counter: int) -> int:
     """The position of the ``counter``-th change of ``epoch`` (both from 1)."""

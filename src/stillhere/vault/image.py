@@ -18,6 +18,7 @@ from hashlib import sha256
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
 from stillhere.rosters import DELETED, HELD, PRESENT, Item, Roster, empty_roster, roster_of
+from stillhere.vault.evidence import Kept, read_evidence
 from stillhere.vault.levels import Key, ShelfSource, load_level
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
 from stillhere.vault.tail import Source, Tail
@@ -36,8 +37,8 @@ class Image:
     tombstones and held records), or ``places`` beside them says where in ``pieces`` a body is
     (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
     each held record's body is missing. ``notes`` are the tail's conflicts and notes,
-    ``replaced`` what the tail superseded. ``sheet`` is the columns' sheet and its digest, where
-    they are just as the vault has them."""
+    ``evidence`` the notes before the tail (None: lost), ``replaced`` what the tail superseded.
+    ``sheet`` is the columns' sheet and its digest, where they are just as the vault has them."""
 
     account: bytes
     kind: str
@@ -48,8 +49,9 @@ class Image:
     ends: dict[int, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     missing: dict[Key, str] = field(default_factory=dict)
-    notes: list[tuple[Entry, bytes | None]] = field(default_factory=list)
-    replaced: list[tuple[Entry, bytes | None]] = field(default_factory=list)
+    notes: list[Kept] = field(default_factory=list)
+    replaced: list[Kept] = field(default_factory=list)
+    evidence: list[Kept] | None = field(default_factory=list)
     exists: bool = True
     places: Sequence[int] = ()
     pieces: list[bytes] = field(default_factory=list)
@@ -85,11 +87,11 @@ def load_image(
     image = Image(source.account, source.kind)
     entry = source.entry
     rows: dict[Key, Loaded] = {}
-    if source.broken:
-        image.problems.append(source.broken)
+    image.problems += filter(None, [source.broken])
     if entry is not None:
         image.problems += entry.problems
         image.last, image.chain = entry.top.last, entry.top.chain
+        image.evidence = read_evidence(source, data_key)
         for level in filter(None, (entry.base, entry.delta)):
             try:
                 loaded = load_level(

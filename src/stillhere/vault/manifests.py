@@ -54,7 +54,8 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
 class ShelfEntry(msgspec.Struct, frozen=True, array_like=True):
     """A shelf in its bucket's manifest. ``ends`` has the last position of past epochs;
     ``history`` the chunks of superseded revisions and kept notes; ``problems`` says why the
-    shelf is not proven although its levels are (a part before them was lost)."""
+    shelf is not proven although its levels are (a part before them was lost); ``evidence`` is
+    the chunk of every note up to its head, None where there is none."""
 
     account: bytes
     base: Level
@@ -62,6 +63,7 @@ class ShelfEntry(msgspec.Struct, frozen=True, array_like=True):
     ends: dict[int, int]
     history: list[Span]
     problems: list[str]
+    evidence: Span | None = None
 
     @property
     def top(self) -> Level:

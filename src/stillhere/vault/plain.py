@@ -51,7 +51,7 @@ def prove_plain(
 
     Raises Damaged where anything is not as it should be, or the shelf is not plain, and what
     ``read`` raises."""
-    if entry.delta is not None or entry.problems:
+    if entry.delta is not None or entry.problems or entry.evidence is not None:
         raise Damaged("the shelf is more than a base")
     account, base = entry.account, entry.base
     sheet = open_chunk(data_key, read(base.roster), Role.ROSTER, account, kind)

@@ -6,6 +6,7 @@ what the book has when its turn comes, so nothing is written over that the plan 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stillhere.kinds.contacts import COMPONENT
 from stillhere.protocols.exchange.plan import Card, Known, Plan, Refused, plan, sort_out
@@ -46,7 +47,12 @@ def load(
     result = Imported(unchanged=repeated, given=given, refused=refused)
     target, finished = _Book(book), 0
     for group in _groups(cards):
-        done = store.write(account, "contacts", lambda shelf: target.write(shelf, group)).result()  # noqa: B023  waited for at once
+        done = store.write(
+            account,
+            "contacts",
+            lambda shelf: target.write(shelf, group),  # noqa: B023  waited for at once
+            device="operator",
+        ).result()
         result.unchanged += done.unchanged
         for step in done.steps:
             if step.new:
@@ -73,6 +79,7 @@ class _Book:
             self._list(shelf)
         steps = plan(cards, self._known, self._taken)
         for card, href, _ in steps.steps:
+            shelf.whence = f"an import of {Path(card.source).name}"
             record = shelf.put(
                 self._name,
                 href,
@@ -83,7 +90,7 @@ class _Book:
             )
             self._known[card.uid] = Known(href, record.digest)
             self._taken.add(href)
-            # A body that healed a held record made one more change; the next group lists anew.
+            # A body that healed a held record made more changes; the next group lists anew.
             self._position = record.seq
         return steps
 

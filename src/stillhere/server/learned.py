@@ -1,0 +1,108 @@
+"""What a shelf's notes say: whence held records came back, and which devices know of more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.status.person import DeviceKnows, Ended
+from stillhere.store import ACCOUNT, GIVEN_UP, HEALED, LOST_TAIL, Core, Op, epoch_of, seq_of
+from stillhere.store.accounts import DEVICES, Device
+from stillhere.store.pages import open_shelf
+from stillhere.store.shelf import find_shelf
+
+_NOTES = (
+    "SELECT n.time, n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+    " WHERE s.account = ? AND s.kind = ? AND n.op = ? ORDER BY n.seq"
+)
+_FIXED = {"operator": "the operator", "password": "a device with the chosen password", "": "?"}
+
+Labels = Mapping[str, str]
+"""What each device of an account is called, by its id."""
+
+
+class Note(NamedTuple):
+    """A note of a shelf: when (milliseconds), by which device, and what it says."""
+
+    time: int
+    device: str
+    said: dict[str, str | int]
+
+    @property
+    def what(self) -> str:
+        """What the note is about."""
+        return str(self.said.get("what", "?"))
+
+    def text(self, name: str) -> str:
+        """One thing that it says, "" where it does not."""
+        return str(self.said.get(name, ""))
+
+
+def read_notes(sql: sqlite3.Connection, account: bytes, kind: str) -> list[Note]:
+    """Every note of a shelf, oldest first."""
+    rows = sql.execute(_NOTES, (account, kind, int(Op.NOTE)))
+    return [Note(time, device, msgspec.msgpack.decode(body)) for time, device, body in rows]
+
+
+def read_labels(core: Core, account: bytes) -> Labels:
+    """What the devices of an account are called that are not revoked."""
+    sql = core.reader()
+    row = find_shelf(sql, account, ACCOUNT)
+    if row is None:
+        return {}
+    return {
+        record.href: msgspec.msgpack.decode(body, type=Device).label
+        for record, body in open_shelf(sql, row).all_bodies(DEVICES)
+        if body is not None
+    }
+
+
+def name_device(device: str, labels: Labels) -> str:
+    """A device in words: its label and id."""
+    if device in _FIXED:
+        return _FIXED[device]
+    return f"{labels.get(device, 'a device that is revoked')} (device {device})"
+
+
+def list_ended(notes: Iterable[Note], labels: Labels) -> list[Ended]:
+    """What became of held records, the newest word on each."""
+    ended = {}
+    for note in notes:
+        if note.what in (HEALED, GIVEN_UP):
+            place = note.text("collection"), note.text("href")
+            whence = note.text("whence") or name_device(note.device, labels)
+            same = note.what == HEALED and bool(note.said.get("same"))
+            ended[place] = Ended(
+                *place, note.text("uid"), note.what == GIVEN_UP, same, whence, note.time
+            )
+    return list(ended.values())
+
+
+def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
+    """The devices with tokens beyond a recovered end, by address book, the one that knows most
+    first."""
+    found: dict[tuple[str, str], DeviceKnows] = {}
+    for note in notes:
+        if note.what != LOST_TAIL:
+            continue
+        place = note.text("collection"), note.device
+        changes = _beyond(int(note.said["token"]), int(note.said["end"]))
+        before = found.get(place)
+        if before is None or before.changes < changes:
+            name = name_device(note.device, labels)
+            found[place] = DeviceKnows(place[0], note.device, name, changes, note.time)
+    return sorted(found.values(), key=lambda one: (one.collection, -one.changes))
+
+
+def list_others(notes: Iterable[Note]) -> list[str]:
+    """What else was noted, each thing once."""
+    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL}
+    return sorted(told)
+
+
+def _beyond(token: int, end: int) -> int:
+    """How many changes of its epoch a token has seen after the recovered end."""
+    return token - max(end, seq_of(epoch_of(token), 0))

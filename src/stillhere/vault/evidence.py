@@ -1,0 +1,53 @@
+"""A shelf's evidence: the notes that were ever kept with it, in one chunk, so that every recovery
+has them. History has them too, among all that was superseded; nobody looks there in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stillhere.errors import Damaged
+from stillhere.vault.codec import decode
+from stillhere.vault.levels import ShelfSource
+from stillhere.vault.packs import Role, open_chunk, read_chunk
+from stillhere.vault.segments import Entry, decode_entry, encode_entry
+
+NOTE = 3
+
+Kept = tuple[Entry, bytes | None]
+"""An entry that changes no record, and its body."""
+
+_kept = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes | None]])
+
+
+def pack_kept(kept: Sequence[Kept]) -> bytes:
+    """The plaintext of a chunk of history, or of evidence."""
+    return msgspec.msgpack.encode(
+        [[encode_entry(entry) for entry, _ in kept], [body for _, body in kept]]
+    )
+
+
+def read_evidence(source: ShelfSource, data_key: bytes) -> list[Kept] | None:
+    """A shelf's notes up to its head, oldest first; None where they can't be read.
+
+    Raises BackendError."""
+    entry, manifest = source.entry, source.manifest
+    if entry is None or entry.evidence is None or manifest is None:
+        return []
+    try:
+        chunk = read_chunk(source.vault, manifest.place(entry.evidence))
+        plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+        entries, bodies = decode(_kept, plain, "a shelf's evidence")
+        return list(zip(map(decode_entry, entries), bodies, strict=True))
+    except (Damaged, ValueError):
+        return None
+
+
+def add_evidence(kept: Iterable[Kept], later: Iterable[Kept]) -> list[Kept]:
+    """The notes among both, oldest first; what a device said again is kept once."""
+    notes = [one for one in (*kept, *later) if one[0].op == NOTE]
+    first: dict[tuple[str, bytes | None], Kept] = {}
+    for entry, body in sorted(notes, key=lambda one: one[0].seq):
+        first.setdefault((entry.device, body), (entry, body))
+    return list(first.values())
