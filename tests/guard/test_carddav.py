@@ -236,6 +236,13 @@ class TestHeld:
         assert held.ask("PUT", f"{held.home}other/z.vcf", LOST).status == 201
         assert held.get("a.vcf").body == LOST
 
+    def test_a_copy_of_the_vault_heals_it_under_its_etag(self, held: Device) -> None:
+        etag, token = held.listed(held.sync())["a.vcf"], held.sync().token
+        store = held.service.store
+        assert store.write(held.account, "contacts", lambda shelf: shelf.heal(LOST)).result() == 1
+        assert (held.get("a.vcf").body, held.get("a.vcf").etag) == (LOST, etag)
+        assert held.listed(held.sync(token)) == {"a.vcf": etag}
+
     @pytest.mark.parametrize("body", [LOST, EDITED])
     def test_a_card_of_its_uid_heals_it_instead_of_409(self, held: Device, body: bytes) -> None:
         token = held.sync().token

@@ -24,6 +24,7 @@ COMMANDS = {
     "compact": "compact",
     "drill": "drill",
     "recover": "recover",
+    "heal": "heal",
     "accept": "accept",
     "report": "report",
     "demo": "demo",

@@ -346,6 +346,14 @@ def add_accounts(sql: sqlite3.Connection, accounts: Iterable[tuple[bytes, str, b
     )
 
 
+def rename_account(sql: sqlite3.Connection, account: bytes, name: str) -> None:
+    """Call an account by its name again, unless somebody else has it."""
+    sql.execute(
+        "UPDATE OR IGNORE accounts SET name = ?, folded = ? WHERE account = ?",
+        (name, fold_name(name), account),
+    )
+
+
 def add_shelf(sql: sqlite3.Connection, account: bytes, kind: str) -> None:
     """Put an empty, open shelf into the core."""
     sql.execute(

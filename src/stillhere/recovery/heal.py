@@ -1,0 +1,152 @@
+"""Healing: bodies of held records, looked for in a vault that came back, or in a copy of it.
+
+    open that vault, and trust it as far as the root of this service has signed it
+    for every open shelf that holds records
+        load it from there as a recovery would, history included
+        take the bodies whose digests are those of held records
+        write them through the store's door, so that they are in this core's vault as well
+    give accounts whose profile came back their names again
+
+A body is proven by the digest that the roster has, so it does not matter how old that vault is,
+or how much of it is broken. It is only read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.errors import Damaged, NotAVault, StillhereError, Unavailable, WrongKit
+from stillhere.replication.start import Working, anchor_of
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, rename_account
+from stillhere.store.draft import ShelfWrite
+from stillhere.vault.anchor import Anchor, read_anchor
+from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.codec import decode
+from stillhere.vault.epochs import read_epochs, sealed_ends
+from stillhere.vault.image import load_image
+from stillhere.vault.levels import ShelfSource
+from stillhere.vault.opened import open_vault
+from stillhere.vault.packs import Role, open_chunk, read_chunk
+
+Tick = Callable[[int, int], None]
+_history = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes | None]])
+
+
+class Found(NamedTuple):
+    """What a vault had: shelves looked at, records that came back, and how many are still held."""
+
+    shelves: int
+    healed: int
+    held: int
+
+
+def heal(
+    working: Working, place: Path | None = None, tick: Tick = lambda _done, _total: None
+) -> Found:
+    """Heal what the vault in ``place`` has the bodies of, or the core's own without.
+
+    Raises NotAVault, WrongKit for another service's, Damaged, and Unavailable where it can't be
+    read; what was healed before stays."""
+    rows = working.core.reader().execute(
+        "SELECT account, kind FROM shelves WHERE held > 0 AND closed = '' ORDER BY account, kind"
+    )
+    shelves = rows.fetchall()
+    whence = f"the vault in {place or working.vault.backend.place}"
+    try:
+        anchor = anchor_of(working) if place is None else _open_other(working, place)
+        healed = 0
+        for number, (account, kind) in enumerate(shelves, 1):
+            healed += _heal_shelf(working, anchor, account, kind, whence)
+            tick(number, len(shelves))
+    except BackendError as error:
+        raise Unavailable(
+            f"that vault can't be read: {error.what}",
+            safe="what came back until now stays; nothing was changed in that vault",
+            hint="run the same command again when it can be read",
+        ) from error
+    _name_again(working)
+    (held,) = working.core.reader().execute("SELECT coalesce(sum(held), 0) FROM shelves").fetchone()
+    return Found(len(shelves), healed, held)
+
+
+def _open_other(working: Working, place: Path) -> Anchor:
+    """What another copy holds, as far as this core's vault says that there must be something."""
+    identity = working.identity
+    if not place.is_dir():
+        raise NotAVault(
+            f"there is no vault in {place}: it is not a folder",
+            safe="nothing was changed",
+            hint="name the folder of a copy of this core's vault",
+        )
+    try:
+        vault = open_vault(Directory(place.resolve()), identity.root_public)
+    except WrongKit as error:
+        raise WrongKit(
+            f"the vault in {place} is another service's, and not this core's",
+            safe="nothing was changed",
+            hint="name the folder of a copy of this core's vault",
+        ) from error
+    read_epochs(vault)
+    ends = sealed_ends(read_epochs(working.vault))
+    return read_anchor(vault, identity.journal_keys, identity.epoch, ends=ends)
+
+
+def _heal_shelf(working: Working, anchor: Anchor, account: bytes, kind: str, whence: str) -> int:
+    """Heal one shelf; returns how many of its records came back."""
+    try:
+        with working.store.read(account, kind) as shelf:
+            wanted = {record.digest for record in shelf.held()}
+        data_key = working.core.data_keys.get(account)
+    except StillhereError:  # closed, erased or without its key since it was listed
+        return 0
+    found = {}
+    for body in _bodies(anchor.source(account, kind), data_key):
+        digest = hashlib.sha256(body).digest()
+        if digest in wanted:
+            found[digest] = body
+    if not found:
+        return 0
+
+    def write(shelf: ShelfWrite) -> int:
+        shelf.whence = whence
+        return sum(map(shelf.heal, found.values()))
+
+    return working.store.write(account, kind, write, device="operator").result()
+
+
+def _name_again(working: Working) -> None:
+    """An account whose profile was lost is called by its id; one that has it back is not."""
+    rows = working.core.reader().execute(
+        "SELECT account FROM accounts WHERE folded GLOB ?", (f"{LOST_NAME}*",)
+    )
+    for (account,) in rows.fetchall():
+        with suppress(StillhereError), working.store.read(account, ACCOUNT) as shelf:
+            found = shelf.body(CREDENTIALS, "profile")
+            if found is not None and found[1] is not None:
+                name = msgspec.msgpack.decode(found[1], type=Profile).name
+                working.store.install(partial(rename_account, account=account, name=name)).result()
+
+
+def _bodies(source: ShelfSource, data_key: bytes) -> Iterator[bytes]:
+    """Every body of a shelf that can be read: what is there, and what was superseded."""
+    image = load_image(source, data_key)
+    yield from filter(None, image.bodies)
+    yield from (body for _, body in image.replaced + image.notes if body is not None)
+    if source.entry is None or source.manifest is None:
+        return
+    for span in source.entry.history:
+        try:
+            chunk = read_chunk(source.vault, source.manifest.place(span))
+            plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+            _, bodies = decode(_history, plain, "a chunk of history")
+        except Damaged:
+            continue
+        yield from filter(None, bodies)
