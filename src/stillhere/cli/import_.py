@@ -12,6 +12,8 @@ from stillhere.errors import BadInput
 
 if TYPE_CHECKING:
     from stillhere.protocols.exchange.load import Imported
+    from stillhere.protocols.exchange.merge import Merged
+    from stillhere.protocols.exchange.plan import Refused
 
 
 def run(
@@ -23,12 +25,20 @@ def run(
     book: Annotated[
         str, typer.Option("--book", help="Address book; made when it is not there.")
     ] = "contacts",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DEVICE", help="Merge an export of this device: newer cards stay."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring contacts in from .vcf files.
 
     Cards that cannot go in are listed with line and reason; the rest goes in.
     """
+    if device is not None:
+        return _merge(account, files, home, book, device, as_json=as_json)
     from stillhere.cli.progress import progress
     from stillhere.protocols.exchange.load import load
     from stillhere.protocols.exchange.read import find_files, read
@@ -44,6 +54,58 @@ def run(
     answer(_told(account, book, result), _lines(result), as_json=as_json)
     if result.refused and not (result.added or result.updated or result.unchanged):
         raise BadInput("no card could be imported", safe="nothing was changed")
+    return None
+
+
+def _merge(
+    account: str, files: list[Path], home: Path | None, book: str, device: str, *, as_json: bool
+) -> None:
+    from stillhere.cli.progress import progress
+    from stillhere.protocols.exchange.merge import Source, merge
+    from stillhere.protocols.exchange.read import find_files, read
+    from stillhere.server.core import opened
+    from stillhere.server.learned import find_device
+
+    paths = find_files(files)
+    with opened(home) as core:
+        owner = core.store.accounts.find(account)
+        source = Source(device, *find_device(core.working.core, owner, book, device))
+        found = list(read(paths))
+        with progress("merging", as_json=as_json) as tick:
+            limit = core.settings.max_card_bytes
+            result = merge(core.store, owner, book, source, found, most_bytes=limit, tick=tick)
+    told = {"account": account, "book": book, "device": device} | _merged_told(result)
+    answer(told, _merged_lines(source.name, result), as_json=as_json)
+
+
+def _merged_told(result: "Merged") -> dict[str, object]:
+    from stillhere.protocols.exchange.merge import Fate
+
+    return {fate.value.replace(" ", "_"): result.count(fate) for fate in Fate} | {
+        "not_written": [
+            {"file": card.source, "line": card.line, "uid": card.uid, "why": fate.value}
+            for card, fate in result.fates
+            if fate in (Fate.KEEP, Fate.STAY_DELETED)
+        ],
+        "refused": [_refused(card) for card in result.refused],
+    }
+
+
+def _merged_lines(name: str, result: "Merged") -> Iterator[str]:
+    from stillhere.protocols.exchange.merge import Fate
+
+    counts = ", ".join(f"{result.count(fate):,} {fate.value}" for fate in Fate)
+    yield f"from {name}: {counts}"
+    for card, fate in result.fates:
+        if fate in (Fate.KEEP, Fate.STAY_DELETED):
+            yield f"  {card.source}, line {card.line}: {_WHY[fate.name]} (UID {card.uid})"
+    yield from _refused_lines(result.refused)
+
+
+_WHY = {
+    "KEEP": "what is here is newer, or nobody can tell; this one is kept in the history",
+    "STAY_DELETED": "it was deleted here, and stays so",
+}
 
 
 def _told(account: str, book: str, result: "Imported") -> dict[str, object]:
@@ -56,11 +118,12 @@ def _told(account: str, book: str, result: "Imported") -> dict[str, object]:
         "given_uid": [
             {"file": card.source, "line": card.line, "uid": card.uid} for card in result.given
         ],
-        "refused": [
-            {"file": card.source, "line": card.line, "reason": card.reason}
-            for card in result.refused
-        ],
+        "refused": [_refused(card) for card in result.refused],
     }
+
+
+def _refused(card: "Refused") -> dict[str, object]:
+    return {"file": card.source, "line": card.line, "reason": card.reason}
 
 
 def _lines(result: "Imported") -> Iterator[str]:
@@ -68,6 +131,10 @@ def _lines(result: "Imported") -> Iterator[str]:
     if result.given:
         yield f"{len(result.given):,} had no UID and got one:"
         yield from (f"  {card.source}, line {card.line}: UID {card.uid}" for card in result.given)
-    if result.refused:
-        yield f"{len(result.refused):,} refused:"
-        yield from (f"  {card.source}, line {card.line}: {card.reason}" for card in result.refused)
+    yield from _refused_lines(result.refused)
+
+
+def _refused_lines(refused: "list[Refused]") -> Iterator[str]:
+    if refused:
+        yield f"{len(refused):,} refused:"
+        yield from (f"  {card.source}, line {card.line}: {card.reason}" for card in refused)

@@ -8,8 +8,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from stillhere.errors import NotFound
 from stillhere.status.person import DeviceKnows, Ended
-from stillhere.store import ACCOUNT, GIVEN_UP, HEALED, LOST_TAIL, Core, Op, epoch_of, seq_of
+from stillhere.store import (
+    ACCOUNT,
+    EXPORTED,
+    GIVEN_UP,
+    HEALED,
+    LOST_TAIL,
+    Core,
+    Op,
+    epoch_of,
+    seq_of,
+)
 from stillhere.store.accounts import DEVICES, Device
 from stillhere.store.pages import open_shelf
 from stillhere.store.shelf import find_shelf
@@ -83,7 +94,8 @@ def list_ended(notes: Iterable[Note], labels: Labels) -> list[Ended]:
 
 def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
     """The devices with tokens beyond a recovered end, by address book, the one that knows most
-    first."""
+    first; an export of it that was merged since is named."""
+    notes = list(notes)
     found: dict[tuple[str, str], DeviceKnows] = {}
     for note in notes:
         if note.what != LOST_TAIL:
@@ -93,14 +105,44 @@ def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
         before = found.get(place)
         if before is None or before.changes < changes:
             name = name_device(note.device, labels)
-            found[place] = DeviceKnows(place[0], note.device, name, changes, note.time)
-    return sorted(found.values(), key=lambda one: (one.collection, -one.changes))
+            merged = _last_export(notes, place, after=note.time)
+            found[place] = DeviceKnows(place[0], note.device, name, changes, note.time, merged)
+    return sorted(found.values(), key=lambda d: (d.collection, -d.changes, d.merged_at is None))
 
 
 def list_others(notes: Iterable[Note]) -> list[str]:
     """What else was noted, each thing once."""
-    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL}
+    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL, EXPORTED}
     return sorted(told)
+
+
+def find_device(core: Core, account: bytes, book: str, device: str) -> tuple[str, int | None]:
+    """A device in words, and the recovered end of an address book that it has shown to be ahead
+    of, None if it has not. Raises NotFound for one that the account never had."""
+    labels = read_labels(core, account)
+    ends = [
+        int(note.said["end"])
+        for note in read_notes(core.reader(), account, "contacts")
+        if note.what == LOST_TAIL and (note.device, note.text("collection")) == (device, book)
+    ]
+    if device not in labels and not ends:
+        raise NotFound(
+            f"there is no device {device!r}",
+            safe="nothing was imported",
+            hint="stillhere account device list and stillhere report show them",
+        )
+    return name_device(device, labels), max(ends, default=None)
+
+
+def _last_export(notes: Iterable[Note], place: tuple[str, str], after: int) -> int | None:
+    times = [
+        note.time
+        for note in notes
+        if note.what == EXPORTED
+        and (note.text("collection"), note.text("device")) == place
+        and note.time >= after
+    ]
+    return max(times, default=None)
 
 
 def _beyond(token: int, end: int) -> int:

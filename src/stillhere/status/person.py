@@ -47,13 +47,14 @@ class Ended:
 @dataclass(frozen=True)
 class DeviceKnows:
     """A device that knows of `changes` to a collection which no recovery has found, and when it
-    showed that; `name` is the device in words."""
+    showed that; `name` is the device in words. `merged_at` is when an export of it came in."""
 
     collection: str
     device: str
     name: str
     changes: int
     seen_at: int
+    merged_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class PersonReport:
     def complete(self) -> bool:
         """Everything that was acknowledged is back, as far as anybody knows."""
         return all(
-            shelf.verdict == COMPLETE and not shelf.since and not shelf.devices
+            shelf.verdict == COMPLETE and not shelf.since and _all_merged(shelf.devices)
             for shelf in self.shelves
         )
 
@@ -203,8 +204,19 @@ def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
                 f"  since then: {one.name} knows of {changes} to {book} that {were} not in the"
                 f" vault, {moment(one.seen_at)}"
             )
-        yield f"  to have them: export {book} on {knowing[0].name} as .vcf files, and"
-        yield f"  stillhere import {shlex.quote(account)} FILE"
+        first = knowing[0]
+        if first.merged_at is not None:
+            yield f"  an export of {first.name} was merged {moment(first.merged_at)}"
+            continue
+        which = "" if book == "contacts" else f" --book {shlex.quote(book)}"
+        yield f"  to have them: export {book} on {first.name} as .vcf files, and"
+        yield f"  stillhere import {shlex.quote(account)} FILE --from {first.device}{which}"
+
+
+def _all_merged(devices: list[DeviceKnows]) -> bool:
+    """Whether of each address book the device that knows most has given what it has."""
+    firsts = {one.collection: one for one in reversed(devices)}
+    return all(one.merged_at is not None for one in firsts.values())
 
 
 def _name(lost: Missing | Ended) -> str:

@@ -14,6 +14,7 @@ from stillhere.store.gate import Gate, Opener
 from stillhere.store.journal import Journal, Receipt
 from stillhere.store.logins import BadLogin, Login, Logins, Throttled
 from stillhere.store.records import (
+    EXPORTED,
     GIVEN_UP,
     HEALED,
     LOST_TAIL,
@@ -33,6 +34,7 @@ from stillhere.store.tokens import BadToken, Tokens
 
 __all__ = [
     "ACCOUNT",
+    "EXPORTED",
     "GIVEN_UP",
     "HEALED",
     "LOST_TAIL",

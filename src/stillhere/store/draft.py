@@ -75,6 +75,14 @@ class ShelfWrite(RowShelf):
         digest = hashlib.sha256(body).digest()
         self._change(Op.CONFLICT, collection, href, "", "", "", digest, body, len(body))
 
+    def has_kept(self, body: bytes) -> bool:
+        """Whether this very revision is in the owner's history as one that lost."""
+        row = self._sql.execute(
+            "SELECT 1 FROM notes WHERE shelf = ? AND op = ? AND body = ?",
+            (self._row.id, int(Op.CONFLICT), body),
+        ).fetchone()
+        return row is not None
+
     def note(self, what: str, detail: dict[str, str | int]) -> None:
         """Keep a piece of evidence with the shelf (a token of a lost tail, …)."""
         body = msgspec.msgpack.encode({"what": what} | detail)

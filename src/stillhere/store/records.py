@@ -18,6 +18,9 @@ HEALED = "healed"
 GIVEN_UP = "deleted while its body was missing"
 """What a note is about that says who deleted a held record."""
 
+EXPORTED = "export of a device"
+"""What a note is about that says which device's export was merged."""
+
 
 def seq_of(epoch: int, counter: int) -> int:
     """The position of the ``counter``-th change of ``epoch`` (both from 1)."""

@@ -8,9 +8,9 @@ import pytest
 
 from stillhere.errors import BadInput, NotFound
 from stillhere.protocols.exchange.export import export
-from stillhere.protocols.exchange.load import GROUP_CARDS, Imported, load
+from stillhere.protocols.exchange.load import Imported, load
 from stillhere.protocols.exchange.plan import Card, Refused
-from stillhere.protocols.exchange.read import find_files, read, read_cards
+from stillhere.protocols.exchange.read import GROUP_CARDS, find_files, read, read_cards
 from stillhere.server.core import opened
 from stillhere.server.found import found
 from stillhere.store import Store

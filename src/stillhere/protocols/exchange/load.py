@@ -4,16 +4,14 @@ Phones may write to the same book meanwhile: each group is planned inside its ow
 what the book has when its turn comes, so nothing is written over that the plan did not see.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.kinds.contacts import COMPONENT
 from stillhere.protocols.exchange.plan import Card, Known, Plan, Refused, plan, sort_out
+from stillhere.protocols.exchange.read import into_groups
 from stillhere.store import ShelfWrite, State, Store
-
-GROUP_CARDS = 500
-GROUP_BYTES = 8 << 20
 
 
 @dataclass
@@ -46,7 +44,7 @@ def load(
     given = [card for card in cards if card.given]
     result = Imported(unchanged=repeated, given=given, refused=refused)
     target, finished = _Book(book), 0
-    for group in _groups(cards):
+    for group in into_groups(cards):
         done = store.write(
             account,
             "contacts",
@@ -104,16 +102,3 @@ class _Book:
         }
         self._taken = {r.href for r in records}
         self._position = shelf.last_seq
-
-
-def _groups(cards: list[Card]) -> Iterator[list[Card]]:
-    group: list[Card] = []
-    size = 0
-    for card in cards:
-        group.append(card)
-        size += len(card.body)
-        if len(group) == GROUP_CARDS or size >= GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group

@@ -11,6 +11,8 @@ from stillhere.kinds import contacts
 from stillhere.protocols.exchange.plan import Card, Refused
 
 _GIVEN = uuid.UUID("5a8c3f0e-6f7d-5b0a-9d0b-1c4e0f6b7a21")
+GROUP_CARDS = 500
+GROUP_BYTES = 8 << 20
 _OWN_LINE = re.compile(r"^line \d+ ")
 
 
@@ -72,3 +74,17 @@ def uid_for(body: bytes) -> str:
     """The UID a card without one is given: made from its bytes, so that importing it again
     finds it instead of adding it once more."""
     return str(uuid.uuid5(_GIVEN, hashlib.sha256(body).hexdigest()))
+
+
+def into_groups(cards: list[Card]) -> Iterator[list[Card]]:
+    """The cards in runs that one change of the shelf can take."""
+    group: list[Card] = []
+    size = 0
+    for card in cards:
+        group.append(card)
+        size += len(card.body)
+        if len(group) == GROUP_CARDS or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
