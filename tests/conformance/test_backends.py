@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from tests.conformance import file_systems
 
 from stillhere.errors import NotAVault
 from stillhere.vault.backends import Backend, Exists, Missing
+from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.opened import probe_backend
 
@@ -26,10 +27,21 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     return request.param
 
 
+@pytest.fixture(params=["vault", "vault second third"], ids=["one", "copies"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """Where the objects are: one folder, or several copies."""
+    return [str(tmp_path / name) for name in request.param.split()]
+
+
+def open_backend(places: Sequence[str]) -> Backend:
+    backends = [Directory(Path(place), create=True) for place in places]
+    return backends[0] if len(backends) == 1 else Copies(backends)
+
+
 @pytest.fixture
-def make(file_system: str, tmp_path: Path) -> Callable[[], Backend]:
+def make(file_system: str, places: list[str]) -> Callable[[], Backend]:
     """Opens the same place anew, as another process would."""
-    return lambda: Directory(tmp_path / "vault", create=True)
+    return lambda: open_backend(places)
 
 
 @pytest.fixture
@@ -102,14 +114,13 @@ def test_of_many_threads_exactly_one_creates_a_name(make: Callable[[], Backend])
 RACING = """
 import sys
 import pytest
-from pathlib import Path
 from stillhere.vault.backends import Exists
-from stillhere.vault.backends.directory import Directory
 from tests.conformance import file_systems
+from tests.conformance.test_backends import open_backend
 
-place, kind, racer, rounds = sys.argv[1:]
+kind, racer, rounds, *places = sys.argv[1:]
 getattr(file_systems, kind)(pytest.MonkeyPatch())
-backend = Directory(Path(place), create=True)
+backend = open_backend(places)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(rounds)):
@@ -123,12 +134,12 @@ for number in range(int(rounds)):
 
 
 def test_of_many_processes_exactly_one_creates_a_name(
-    file_system: str, tmp_path: Path, make: Callable[[], Backend]
+    file_system: str, places: list[str], make: Callable[[], Backend]
 ) -> None:
-    place, rounds = str(tmp_path / "vault"), 40
+    rounds = 40
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACING, place, file_system, str(racer), str(rounds)],
+            [sys.executable, "-c", RACING, file_system, str(racer), str(rounds), *places],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -146,6 +157,10 @@ def test_of_many_processes_exactly_one_creates_a_name(
     assert sorted(int(number) for won in wins for number in won) == list(range(rounds))
     for racer, won in enumerate(wins):
         assert {make().read(f"slots/{number}") for number in won} <= {b"%d" % racer}
+        for number in won:
+            assert {Path(place, f"slots/{number}").read_bytes() for place in places} == {
+                b"%d" % racer
+            }
 
 
 def test_a_missing_object_is_missing(backend: Backend) -> None:
@@ -187,9 +202,9 @@ def test_a_create_leaves_only_its_object(backend: Backend, tmp_path: Path) -> No
     backend.create("a/b", b"1")
     with pytest.raises(Exists):
         backend.create("a/b", b"2")
-    files = [str(path.relative_to(tmp_path / "vault")) for path in tmp_path.rglob("*.*")]
-    assert files == []
-    assert [path.name for path in (tmp_path / "vault").rglob("*") if path.is_file()] == ["b"]
+    assert list(tmp_path.rglob("*.*")) == []
+    for place in tmp_path.iterdir():
+        assert [path.name for path in place.rglob("*") if path.is_file()] == ["b"]
 
 
 def test_delete_removes_one_object_and_may_be_repeated(backend: Backend) -> None:
@@ -208,7 +223,8 @@ def test_folders_are_made_again_when_somebody_removed_them(
 ) -> None:
     backend.create("x/y/one", b"1")
     backend.delete("x/y/one")
-    (tmp_path / "vault" / "x" / "y").rmdir()
+    for place in tmp_path.iterdir():
+        (place / "x" / "y").rmdir()
     backend.create("x/y/two", b"2")
     assert backend.read("x/y/two") == b"2"
 

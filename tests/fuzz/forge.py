@@ -227,7 +227,7 @@ class Forger:
         entry = self.manifest.find(self.account)
         assert entry is not None
         place = self.manifest.place(entry.top.bodies[0])
-        key, chunk = self.data_keys[self.account], read_chunk(self.vault, place)
+        key, chunk = self.data_keys[self.account], read_chunk(self.vault, place, bytes)
         return read_bodies(open_chunk(key, chunk, Role.BODIES, self.account, CONTACTS))
 
     def _aim(self, entry: ShelfEntry, role: Role, span: Span, digest: bytes) -> ShelfEntry:

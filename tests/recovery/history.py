@@ -17,7 +17,7 @@ def kept_revisions(working: Working, account: bytes, kind: str = "contacts") -> 
     bodies = {*image.bodies, *(body for _, body in image.replaced + image.notes)}
     if source.entry is not None and source.manifest is not None:
         for span in source.entry.history:
-            chunk = read_chunk(source.vault, source.manifest.place(span))
+            chunk = read_chunk(source.vault, source.manifest.place(span), bytes)
             plain = open_chunk(data_key, chunk, Role.HISTORY, account, kind)
             bodies |= set(msgspec.msgpack.decode(plain)[1])
     return {body for body in bodies if body is not None}

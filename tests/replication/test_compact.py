@@ -149,7 +149,7 @@ def history_of(working: Working, account: bytes) -> list[tuple[str, int, bytes |
     key = working.core.data_keys.get(account)
     kept = []
     for span in source.entry.history:
-        chunk = read_chunk(working.vault, source.manifest.place(span))
+        chunk = read_chunk(working.vault, source.manifest.place(span), bytes)
         plain = open_chunk(key, chunk, Role.HISTORY, account, CONTACTS)
         entries, found = msgspec.msgpack.decode(plain)
         for raw, body in zip(entries, found, strict=True):

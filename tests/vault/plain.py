@@ -26,7 +26,7 @@ def agree(source: ShelfSource, data_key: bytes) -> tuple[bool, bool]:
             source.entry,
             source.kind,
             data_key,
-            lambda span: read_chunk(source.vault, manifest.place(span)),
+            lambda span: read_chunk(source.vault, manifest.place(span), bytes),
         )
     except Damaged:
         return False, whole

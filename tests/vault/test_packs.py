@@ -37,7 +37,7 @@ def add(pack: PackWriter, line: Line, plain: bytes, number: int = 0) -> Place:
 
 
 def opened(made: Made, line: Line, place: Place, role: Role = Role.BODIES) -> bytes:
-    return open_chunk(line.key, read_chunk(made.vault, place), role, line.account, KIND)
+    return open_chunk(line.key, read_chunk(made.vault, place, bytes), role, line.account, KIND)
 
 
 def flip(made: Made, place: Place, at: int) -> None:
@@ -65,7 +65,7 @@ def test_a_chunk_header_tells_an_operator_what_it_is(made: Made) -> None:
     pack = PackWriter(made.vault, KIND, 0, "x")
     place = add(pack, ANNA, b"bodies", 4)
     pack.close()
-    header = read_chunk_header(read_chunk(made.vault, place))
+    header = read_chunk_header(read_chunk(made.vault, place, bytes))
     length = place.length - HEADER_BYTES
     kind = pad_kind(KIND)
     assert header == ChunkHeader(Role.BODIES, 1, ANNA.account, kind, 1, 9, 4, length)
@@ -80,7 +80,7 @@ def test_another_s_chunk_another_role_and_another_kind_are_refused(made: Made) -
         opened(made, ANNA, ben)
     with pytest.raises(Damaged, match="another one"):
         opened(made, ANNA, anna, Role.ROSTER)
-    chunk = read_chunk(made.vault, anna)
+    chunk = read_chunk(made.vault, anna, bytes)
     with pytest.raises(Damaged, match="another one"):
         open_chunk(ANNA.key, chunk, Role.BODIES, ANNA.account, "account")
 
@@ -89,7 +89,7 @@ def test_a_chunk_under_another_s_header_does_not_open(made: Made) -> None:
     pack = PackWriter(made.vault, KIND, 0, "x")
     chunks = [add(pack, ANNA, b"first", 0), add(pack, ANNA, b"other", 1)]
     pack.close()
-    one, two = (read_chunk(made.vault, place) for place in chunks)
+    one, two = (read_chunk(made.vault, place, bytes) for place in chunks)
     swapped = one[:HEADER_BYTES] + two[HEADER_BYTES:]
     with pytest.raises(Damaged):
         open_chunk(ANNA.key, swapped, Role.BODIES, ANNA.account, KIND)
@@ -115,10 +115,10 @@ def test_a_missing_or_shortened_pack_is_damage_with_its_name(made: Made) -> None
     path = made.root / place.pack
     path.write_bytes(path.read_bytes()[: place.offset + place.length - 1])
     with pytest.raises(Damaged, match=f"{place.pack} is cut short"):
-        read_chunk(made.vault, place)
+        read_chunk(made.vault, place, bytes)
     path.unlink()
     with pytest.raises(Damaged, match=f"{place.pack} is missing"):
-        read_chunk(made.vault, place)
+        read_chunk(made.vault, place, bytes)
 
 
 @pytest.mark.parametrize("loss", ["nothing", "index", "footer", "magic", "a header", "a body"])
@@ -151,12 +151,12 @@ def test_chunks_are_found_by_their_headers_whatever_became_of_the_index(
 def test_a_body_that_looks_like_a_header_misleads_nobody(made: Made) -> None:
     pack = PackWriter(made.vault, KIND, 0, "x")
     place = add(pack, ANNA, b"x")
-    fake = read_chunk(made.vault, place) if pack.close() else b""
+    fake = read_chunk(made.vault, place, bytes) if pack.close() else b""
     again = PackWriter(made.vault, KIND, 0, "y")
     outer = again.copy(b"CHNK" + fake[4 : HEADER_BYTES - 1] + b"!" + b"CHNK" * 40)
     (name,) = again.close()
     assert list(scan_pack(made.vault.backend.read(name))) == []
-    assert read_chunk_header(read_chunk(made.vault, outer)) is None
+    assert read_chunk_header(read_chunk(made.vault, outer, bytes)) is None
 
 
 def test_a_full_pack_is_followed_by_another(made: Made) -> None:
@@ -174,7 +174,7 @@ def test_a_copied_chunk_is_the_same_chunk_in_another_pack(made: Made) -> None:
     place = add(pack, ANNA, b"moved")
     pack.close()
     dense = PackWriter(made.vault, KIND, 0, "y")
-    moved = dense.copy(read_chunk(made.vault, place))
+    moved = dense.copy(read_chunk(made.vault, place, bytes))
     dense.close()
     made.remove(place.pack)
     assert opened(made, ANNA, moved) == b"moved"

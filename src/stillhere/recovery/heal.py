@@ -142,11 +142,13 @@ def _bodies(source: ShelfSource, data_key: bytes) -> Iterator[bytes]:
     yield from (body for _, body in image.replaced + image.notes if body is not None)
     if source.entry is None or source.manifest is None:
         return
+
+    def prove(chunk: bytes) -> list[bytes | None]:
+        plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+        _, bodies = decode(_history, plain, "a chunk of history")
+        return bodies
+
     for span in source.entry.history:
-        try:
-            chunk = read_chunk(source.vault, source.manifest.place(span))
-            plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
-            _, bodies = decode(_history, plain, "a chunk of history")
-        except Damaged:
-            continue
-        yield from filter(None, bodies)
+        with suppress(Damaged):
+            found = read_chunk(source.vault, source.manifest.place(span), prove)
+            yield from filter(None, found)

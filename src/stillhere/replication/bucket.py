@@ -30,7 +30,7 @@ from stillhere.vault.manifests import (
     write_manifest,
 )
 from stillhere.vault.opened import Vault, exists
-from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, read_chunk
+from stillhere.vault.packs import MAX_PACK, PackWriter, Place, Role, open_chunk, read_chunk
 
 DELTA_SHARE = 4  # a delta of more than a quarter of its base becomes a new base
 MANY_PACKS = 32
@@ -272,26 +272,35 @@ def _carry(
 ) -> ShelfEntry:
     """An untouched shelf in the new manifest; its chunks leave packs that are sparse."""
 
-    def carry(span: Span, writer: PackWriter) -> Span:
+    def carry(span: Span, writer: PackWriter, role: Role) -> Span:
         place = old.place(span)
         if span.pack in move:
-            with suppress(Damaged):  # what is broken stays where it is, for its verdict
-                place = writer.copy(read_chunk(working.vault, place))
+            # what is broken, or has no key, stays where it is, for its verdict
+            with suppress(Damaged, NotFound):
+                data_key = working.core.data_keys.get(entry.account)
+
+                def prove(chunk: bytes) -> bytes:
+                    open_chunk(data_key, chunk, role, entry.account, old.kind)
+                    return chunk
+
+                place = writer.copy(read_chunk(working.vault, place, prove))
         return numbering.span(place)
 
     def carry_level(level: Level) -> Level:
         return msgspec.structs.replace(
             level,
-            roster=carry(level.roster, packs.rosters),
-            bodies=[carry(span, packs.bodies) for span in level.bodies],
+            roster=carry(level.roster, packs.rosters, Role.ROSTER),
+            bodies=[carry(span, packs.bodies, Role.BODIES) for span in level.bodies],
         )
 
     return msgspec.structs.replace(
         entry,
         base=carry_level(entry.base),
         delta=carry_level(entry.delta) if entry.delta is not None else None,
-        history=[carry(span, packs.history) for span in entry.history],
-        evidence=carry(entry.evidence, packs.history) if entry.evidence is not None else None,
+        history=[carry(span, packs.history, Role.HISTORY) for span in entry.history],
+        evidence=carry(entry.evidence, packs.history, Role.HISTORY)
+        if entry.evidence is not None
+        else None,
     )
 
 

@@ -8,14 +8,15 @@ from stillhere.errors import Fenced, Surplus, Unavailable
 from stillhere.replication.slots import sealed
 from stillhere.vault.backends import BackendError, Exists, Missing
 from stillhere.vault.epochs import is_seal
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, look
 
 TRIES = 3
 AGAIN_S = 0.05
 
 
 def deliver(vault: Vault, name: str, data: bytes) -> None:
-    """Take the slot: mine is done, a seal or a stranger's is the end, absent is tried again.
+    """Take the slot: mine in every copy of the vault is done, a seal or a stranger's in any is
+    the end, absent in one is tried again.
 
     Mine whose create failed is created once more: only where that finds it there is it known
     to be durable. Raises Fenced for good, Unavailable when it is not done or not known to be."""
@@ -29,23 +30,21 @@ def deliver(vault: Vault, name: str, data: bytes) -> None:
             failure = error if isinstance(error, BackendError) else failure
         else:
             return
-        try:
-            there = vault.backend.read(name)
-        except Missing:
+        there = look(vault, name)
+        if any(found != data for found in there.found):
+            raise taken(vault, name, *there.found)
+        if there.silent is not None:
+            raise unavailable(there.silent) from there.silent
+        if there.lacking:
             time.sleep(AGAIN_S * attempt)
-            continue
-        except BackendError as error:
-            raise unavailable(error) from error
-        if there != data:
-            raise taken(vault, name, there)
-        if not failed:
+        elif not failed:
             return
     raise unavailable(failure) from failure
 
 
-def taken(vault: Vault, name: str, data: bytes) -> Fenced:
-    """Why a core ends that finds these bytes in a slot of its own."""
-    if is_seal(vault, name, data):
+def taken(vault: Vault, name: str, *found: bytes) -> Fenced:
+    """Why a core ends that finds these bytes in a slot of its own: one in each copy."""
+    if any(is_seal(vault, name, data) for data in found):
         return sealed()
     return Surplus(
         f"somebody else has written {name}",

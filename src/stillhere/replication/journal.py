@@ -19,15 +19,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from stillhere.errors import Damaged
-from stillhere.replication.deliver import deliver, taken, unavailable
+from stillhere.replication.deliver import deliver, unavailable
 from stillhere.replication.replay import replay
-from stillhere.replication.slots import Slots
+from stillhere.replication.slots import Slots, sealed
 from stillhere.replication.spool import Spool
 from stillhere.replication.window import Window
 from stillhere.store.core import Core, Identity
 from stillhere.store.journal import Receipt
 from stillhere.store.records import Change, ShelfChanges
 from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.epochs import is_sealed
 from stillhere.vault.layout import segment_name
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
@@ -250,7 +251,6 @@ class VaultJournal:
         epoch = self._identity.epoch
         name = segment_name(epoch, writer, number)
         try:
-            data = self._near.backend.read(name)
             source = read_source(
                 self._near,
                 self._identity.journal_key,
@@ -259,14 +259,15 @@ class VaultJournal:
                 writer,
                 Span(number, number, name),
             )
+            if source is None or is_sealed(self._near, name):
+                raise sealed()
+            whole = source.whole or self._near.backend.read(name)
+            replay(connection, [source], self._core.data_keys.get)
         except Missing:
             return committed.get(writer, (0, bytes(32)))
         except BackendError as error:
             raise unavailable(error) from error
-        if source is None:
-            raise taken(self._vault, name, data)
-        replay(connection, [source], self._core.data_keys.get)
-        return number, digest_of(data)
+        return number, digest_of(whole)
 
     def began(self, writer: int, number: int) -> bool:
         """Whether this is the segment that a process of this core has begun last."""

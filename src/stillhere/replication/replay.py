@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from stillhere.errors import Damaged, NotFound, Surplus
 from stillhere.store.draft import apply_changes, save_head
 from stillhere.store.erased import is_erased
 from stillhere.store.records import Change, Op
 from stillhere.store.shelf import find_shelf
-from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.backends import BackendError, Exists, Missing, NotInAll
 from stillhere.vault.layout import unpad_kind
 from stillhere.vault.segments import (
     Row,
@@ -60,13 +59,18 @@ def _make_durable(sources: Sequence[Source]) -> None:
     """See that each writer's last segment is durable before the core has it.
 
     A writer that was killed may have given it its name and not synced that; a core that is
-    ahead of its vault would serve nothing after the vault's next power cut."""
+    ahead of its vault would serve nothing after the vault's next power cut. Where the vault has
+    copies and one of them lacks it, it is not done: raises NotInAll."""
     newest = {(source.header.epoch, source.header.writer): source for source in sources}
     for source in newest.values():
         if source.header.first == source.header.last:
             backend = source.vault.backend
-            with suppress(Exists, Missing, BackendError):  # what can't be written stays as it is
+            try:
                 backend.create(source.name, source.whole or backend.read(source.name))
+            except NotInAll:
+                raise
+            except (Exists, Missing, BackendError):
+                continue  # what can't be written stays as it is
 
 
 def keep_position(connection: sqlite3.Connection, source: Source) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from stillhere.errors import Damaged
 from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.layout import roll_name
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, find_proven
 from stillhere.vault.segments import Header, Row, digest_of, frame, pack_rows, unpack_rows
 from stillhere.vault.tail import Source, list_journal, read_source
 
@@ -47,6 +47,8 @@ def roll_up(
             break
         if source.whole is None:
             source.whole = vault.backend.read(span.name)
+        if group and digest_of(group[-1].whole or b"") != source.header.before:
+            _take_right_copy(vault, group[-1], source.header.before)
         group.append(source)
         size += len(source.whole or b"")
         if size >= MAX_ROLL_BYTES:
@@ -55,6 +57,19 @@ def roll_up(
     if len(group) > 1:
         rolled = _write(vault, journal_key, group)
     return rolled
+
+
+def _take_right_copy(vault: Vault, source: Source, digest: bytes) -> None:
+    """Its header proves itself and its parts are not all as they were written: another copy of
+    the vault may have them."""
+
+    def prove(name: str, data: bytes) -> bytes:
+        if digest_of(data) != digest:
+            raise Damaged(f"{name} is not what the segment after it names")
+        return data
+
+    with suppress(Damaged):
+        source.whole = find_proven(vault, (source.name,), prove) or source.whole
 
 
 def _write(vault: Vault, journal_key: bytes, group: list[Source]) -> int:

@@ -20,7 +20,7 @@ from stillhere.vault.backends import Backend, BackendError, Missing
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.overlay import Overlay
 from stillhere.vault.layout import JOURNAL, journal_epoch, journal_folder, segment_name
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, look
 
 FOLDER = "spool"
 
@@ -100,12 +100,13 @@ class Spool:
         for segment in self.segments():
             with suppress(Missing):  # shipped meanwhile by another process
                 ours = self._files.read(segment.name)
-                try:
-                    there = vault.backend.read(segment.name)
-                except Missing:
+                there = look(vault, segment.name)
+                if any(found != ours for found in there.found):
+                    raise taken(vault, segment.name, *there.found)
+                if there.silent is not None:
+                    raise there.silent
+                if not there.found:
                     return
-                if there != ours:
-                    raise taken(vault, segment.name, there)
 
     def before(self, vault: Vault) -> Vault:
         """The vault as it will be when everything is shipped, for reading its journal."""

@@ -168,10 +168,13 @@ def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:
         yield from check_halves(source, level, data_key)
     if read_evidence(source, data_key) is None:
         yield "its evidence can't be read"
+
+    def prove(chunk: bytes) -> bytes:
+        return open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+
     for span in entry.history:
         try:
-            chunk = read_chunk(source.vault, manifest.place(span))
-            open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+            read_chunk(source.vault, manifest.place(span), prove)
         except Damaged as error:
             yield f"its history: {error.what}"
 

@@ -26,7 +26,7 @@ from stillhere.vault.layout import (
     writer_name,
     writers_folder,
 )
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, find_proven
 from stillhere.vault.signing import ROOT, Signer
 
 JOURNAL_KEY = b"stillhere journal key"
@@ -116,21 +116,13 @@ def read_epoch(vault: Vault, number: int) -> Epoch | None:
 
     Raises Damaged."""
     name = epoch_name(number)
-    failure: Damaged | None = None
-    for copy in (name, twin(name)):
-        try:
-            body = vault.verifier.verify(name, vault.backend.read(copy), by=(ROOT,))
-            epoch = decode(_epochs, body, name)
-            vault.verifier.trust(number, epoch.signing, epoch.roots)
-        except Missing:
-            continue
-        except Damaged as error:
-            failure = error
-            continue
+
+    def prove(_: str, data: bytes) -> Epoch:
+        epoch = decode(_epochs, vault.verifier.verify(name, data, by=(ROOT,)), name)
+        vault.verifier.trust(number, epoch.signing, epoch.roots)
         return epoch
-    if failure is not None:
-        raise failure
-    return None
+
+    return find_proven(vault, (name, twin(name)), prove)
 
 
 def mend_epoch(vault: Vault, number: int) -> bool:
@@ -138,11 +130,14 @@ def mend_epoch(vault: Vault, number: int) -> bool:
     was. Raises BackendError."""
     name = epoch_name(number)
     copies: dict[str, bytes | None] = {name: None, twin(name): None}
+
+    def prove(_: str, data: bytes) -> bytes:
+        vault.verifier.verify(name, data, by=(ROOT,))
+        return data
+
     for copy in copies:
-        with suppress(Missing, Damaged):
-            data = vault.backend.read(copy)
-            vault.verifier.verify(name, data, by=(ROOT,))
-            copies[copy] = data
+        with suppress(Damaged):
+            copies[copy] = find_proven(vault, (copy,), prove)
     proven = next((data for data in copies.values() if data is not None), None)
     mended = False
     for copy, kept in copies.items():
@@ -206,12 +201,15 @@ def writers_with_journal(vault: Vault, epoch: int) -> list[int]:
 
 def _read_slot(vault: Vault, epoch: int, number: int) -> Slot:
     name = writer_name(epoch, number)
-    try:
-        data = vault.backend.read(name)
-        if is_seal(vault, name, data):
-            return Slot(b"", seal=True)
+
+    def prove(_: str, data: bytes) -> Slot:
         return Slot(decode(_slots, vault.verifier.verify(name, data, by=(epoch,)), name).core)
-    except (Missing, Damaged):
+
+    if is_sealed(vault, name):
+        return Slot(b"", seal=True)
+    try:
+        return find_proven(vault, (name,), prove) or Slot(b"")
+    except Damaged:
         return Slot(b"")
 
 
@@ -243,10 +241,8 @@ def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) ->
     chase has an end."""
     signer = Signer(kit.vault, ROOT, kit.root)
     seal = msgspec.msgpack.encode(Slot(b"", seal=True))
-    with suppress(Missing):
-        name = segment_name(epoch, writer, after)
-        if is_seal(vault, name, vault.backend.read(name)):
-            return after - 1
+    if is_sealed(vault, segment_name(epoch, writer, after)):
+        return after - 1
     for number in range(after + 1, after + MAX_RACES):
         if number == after + CHASE:
             wall = segment_name(epoch, writer, number + WALL_AHEAD)
@@ -256,12 +252,27 @@ def seal_journal(vault: Vault, kit: Kit, epoch: int, writer: int, after: int) ->
         try:
             vault.backend.create(name, signer.sign(name, seal))
         except Exists:
-            with suppress(Missing):  # rolled up already: a segment
-                if is_seal(vault, name, vault.backend.read(name)):
-                    return number - 1
+            if is_sealed(vault, name):  # else a segment, perhaps rolled up already
+                return number - 1
             continue
         return number - 1
     raise Damaged(f"the journal of writer {writer} in epoch {epoch} can't be sealed")
+
+
+def is_sealed(vault: Vault, name: str) -> bool:
+    """Whether any copy of the vault has a seal under a name: whoever writes needs them all.
+
+    Raises BackendError where none that can be asked has one."""
+
+    def prove(_: str, data: bytes) -> bool:
+        if not is_seal(vault, name, data):
+            raise Damaged(f"{name} is no seal")
+        return True
+
+    try:
+        return find_proven(vault, (name,), prove) is not None
+    except Damaged:
+        return False
 
 
 def is_seal(vault: Vault, name: str, data: bytes) -> bool:

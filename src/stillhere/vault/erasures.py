@@ -21,7 +21,7 @@ from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.codec import decode
 from stillhere.vault.keys import find_owner
 from stillhere.vault.layout import ERASURES, erasure_name, key_name, login_name, twin
-from stillhere.vault.opened import Vault, exists
+from stillhere.vault.opened import Vault, exists, find_proven
 from stillhere.vault.signing import Signer
 
 
@@ -70,18 +70,11 @@ def read_erasure(vault: Vault, account: bytes, epoch: int) -> Erasure | None:
 
     None where there is none; raises Damaged where there is one that this epoch did not sign."""
     name = erasure_name(account)
-    failure: Damaged | None = None
-    for copy in (name, twin(name)):
-        try:
-            body = vault.verifier.verify(name, vault.backend.read(copy), by=(epoch,))
-            return decode(_erasures, body, name)
-        except Missing:
-            continue
-        except Damaged as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure
-    return None
+
+    def prove(_: str, data: bytes) -> Erasure:
+        return decode(_erasures, vault.verifier.verify(name, data, by=(epoch,)), name)
+
+    return find_proven(vault, (name, twin(name)), prove)
 
 
 def read_erasures(vault: Vault, epoch: int, before: Iterable[Erasure]) -> Erasures:

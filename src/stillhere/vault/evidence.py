@@ -35,11 +35,14 @@ def read_evidence(source: ShelfSource, data_key: bytes) -> list[Kept] | None:
     entry, manifest = source.entry, source.manifest
     if entry is None or entry.evidence is None or manifest is None:
         return []
-    try:
-        chunk = read_chunk(source.vault, manifest.place(entry.evidence))
+
+    def prove(chunk: bytes) -> list[Kept]:
         plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
         entries, bodies = decode(_kept, plain, "a shelf's evidence")
         return list(zip(map(decode_entry, entries), bodies, strict=True))
+
+    try:
+        return read_chunk(source.vault, manifest.place(entry.evidence), prove)
     except (Damaged, ValueError):
         return None
 

@@ -22,7 +22,7 @@ from stillhere.vault.backends import Exists, Missing
 from stillhere.vault.codec import JOURNAL_LEVEL, NONCE_BYTES, decode, derive, seal, unseal
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import SERVICE_KEYS, erasure_name, key_name, login_name, twin
-from stillhere.vault.opened import Vault, exists, first_proven
+from stillhere.vault.opened import Vault, exists, find_proven, first_proven
 from stillhere.vault.signing import ROOT, Signer
 from stillhere.vault.wraps import WRAP_BYTES, Unwrapper, Wrapper, WrappingKey
 
@@ -113,21 +113,27 @@ def prove_data_key(vault: Vault, account: bytes, data_key: bytes) -> dict[str, b
 
     Whether the kit opens them hangs on the wrap that their first bytes name."""
     copies: dict[str, bytes | None] = dict.fromkeys(key_copies(account))
+
+    def prove(name: str, data: bytes) -> bytes:
+        sealed, proof = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
+        if not hmac.compare_digest(_proof(vault, account, data_key, sealed), proof):
+            raise Damaged(f"{name} was not kept of this data key")
+        return data
+
     for name in copies:
-        with suppress(Missing, Damaged):
-            data = vault.backend.read(name)
-            sealed, proof = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
-            if hmac.compare_digest(_proof(vault, account, data_key, sealed), proof):
-                copies[name] = data
+        with suppress(Damaged):
+            copies[name] = find_proven(vault, (name,), prove)
     return copies
 
 
 def proves_service_keys(vault: Vault) -> bool:
     """Whether a copy of the service's keys verifies."""
-    for name in SERVICE_KEYS:
-        with suppress(Missing, Damaged):
-            vault.verifier.verify(name, vault.backend.read(name), by=(ROOT,))
-            return True
+
+    def prove(name: str, data: bytes) -> bytes:
+        return vault.verifier.verify(name, data, by=(ROOT,))
+
+    with suppress(Damaged):
+        return find_proven(vault, SERVICE_KEYS, prove) is not None
     return False
 
 
@@ -172,10 +178,18 @@ def find_name(vault: Vault, names_key: bytes, folded: str) -> bytes | None:
 
 def find_owner(vault: Vault, names_key: bytes, digest: bytes) -> bytes:
     """The account of a name by its keyed digest. Raises Missing, Damaged."""
-    account = unseal(_sealing_key(names_key), vault.backend.read(login_name(digest)), digest)
-    if len(account) != ACCOUNT_BYTES:
-        raise Damaged("a name belongs to something that is no account")
-    return account
+    name = login_name(digest)
+
+    def prove(_: str, data: bytes) -> bytes:
+        account = unseal(_sealing_key(names_key), data, digest)
+        if len(account) != ACCOUNT_BYTES:
+            raise Damaged("a name belongs to something that is no account")
+        return account
+
+    found = find_proven(vault, (name,), prove)
+    if found is None:
+        raise Missing(name)
+    return found
 
 
 def find_digests(vault: Vault, names_key: bytes, account: bytes) -> list[bytes]:

@@ -164,7 +164,7 @@ def check_halves(source: ShelfSource, level: Level, data_key: bytes) -> Iterator
     the other. Raises BackendError."""
     chunks, lost = _read_chunks(source, level, data_key)
     try:
-        read_roster(_open_sheet(source, level, data_key), level.digest)
+        _read_sheet(source, level, data_key)
     except Damaged as error:
         yield f"its roster: {error.what}"
     try:
@@ -177,11 +177,14 @@ def _read_chunks(source: ShelfSource, level: Level, data_key: bytes) -> tuple[li
     """A level's chunks of bodies that open, and why another does not."""
     assert source.manifest is not None
     chunks, cause = [], ""
+
+    def prove(chunk: bytes) -> BodyChunk:
+        plain = open_chunk(data_key, chunk, Role.BODIES, source.account, source.kind)
+        return read_bodies(plain)
+
     for span in level.bodies:
         try:
-            chunk = read_chunk(source.vault, source.manifest.place(span))
-            plain = open_chunk(data_key, chunk, Role.BODIES, source.account, source.kind)
-            chunks.append(read_bodies(plain))
+            chunks.append(read_chunk(source.vault, source.manifest.place(span), prove))
         except Damaged as error:
             cause = error.what
     return chunks, cause
@@ -194,8 +197,7 @@ def _load_roster(
 
     Raises Damaged."""
     try:
-        sheet = _open_sheet(source, level, data_key)
-        return read_roster(sheet, level.digest), sheet
+        return _read_sheet(source, level, data_key)
     except Damaged as error:
         cause = error.what
     try:
@@ -204,7 +206,11 @@ def _load_roster(
         raise Damaged(f"its roster can't be read: {cause}; {error.what}") from None
 
 
-def _open_sheet(source: ShelfSource, level: Level, data_key: bytes) -> bytes:
+def _read_sheet(source: ShelfSource, level: Level, data_key: bytes) -> tuple[Roster, bytes]:
     assert source.manifest is not None
-    chunk = read_chunk(source.vault, source.manifest.place(level.roster))
-    return open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
+
+    def prove(chunk: bytes) -> tuple[Roster, bytes]:
+        sheet = open_chunk(data_key, chunk, Role.ROSTER, source.account, source.kind)
+        return read_roster(sheet, level.digest), sheet
+
+    return read_chunk(source.vault, source.manifest.place(level.roster), prove)

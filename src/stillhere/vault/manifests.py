@@ -18,10 +18,10 @@ import zstandard
 from msgspec import Meta
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.backends import Exists
 from stillhere.vault.codec import LEDGER_LEVEL, decode, expand
 from stillhere.vault.layout import ROOT_FOLDER, manifest_name, numbers_of, root_name, twin
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, find_proven, first_proven
 from stillhere.vault.packs import Place
 from stillhere.vault.signing import EpochEnded, Signer
 
@@ -193,18 +193,19 @@ def read_signed_manifest(vault: Vault, kind: str, bucket: int, number: int, dige
 
     Raises Damaged, BackendError."""
     name = manifest_name(kind, bucket, number)
-    silent: BackendError | None = None
-    for copy in (name, twin(name)):
-        try:
-            data = vault.backend.read(copy)
-        except (Missing, Damaged):
-            continue
-        except BackendError as error:
-            silent = error
-            continue
-        if hashlib.sha256(data).digest() == digest:
-            return data
-    raise silent or Damaged(f"{name} is missing or broken, and so is its twin")
+
+    def prove(_: str, data: bytes) -> bytes:
+        if hashlib.sha256(data).digest() != digest:
+            raise Damaged(f"{name} is not what its root names")
+        return data
+
+    try:
+        found = find_proven(vault, (name, twin(name)), prove)
+    except Damaged:
+        found = None
+    if found is None:
+        raise Damaged(f"{name} is missing or broken, and so is its twin")
+    return found
 
 
 def open_manifest(vault: Vault, name: str, signed: bytes) -> Manifest:
@@ -220,9 +221,11 @@ def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Man
     last = _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0])
     for number in range(last, named, -1):
         name = manifest_name(kind, bucket, number)
-        for copy in (name, twin(name)):
-            with suppress(Missing, Damaged):
-                return open_manifest(vault, name, vault.backend.read(copy))
+        with suppress(Damaged):
+            names = name, twin(name)
+            found = find_proven(vault, names, lambda _, data: open_manifest(vault, name, data))  # noqa: B023
+            if found is not None:
+                return found
     return None
 
 
@@ -274,23 +277,24 @@ def read_root_number(vault: Vault, number: int) -> Root:
 
     One that an epoch has signed after its end is none, whatever its signature says."""
     name = root_name(number)
-    failure = Damaged(f"{name} is missing")
-    for copy in (name, twin(name)):
+
+    def prove(copy: str, data: bytes) -> Root | EpochEnded:
         try:
-            data = vault.backend.read(copy)
             root = decode(_roots, vault.verifier.verify(name, data), name)
             vault.verifier.verify(name, data, by=(root.epoch,))
             vault.verifier.check_root(root.epoch, number)
-        except Missing:
-            continue
-        except EpochEnded:
-            raise
+        except EpochEnded as error:
+            return error
         except Damaged as error:
-            failure = Damaged(f"{copy}: {error}")
-            continue
-        if root.number == number:
-            return root
-    raise failure
+            raise Damaged(f"{copy}: {error}") from None
+        if root.number != number:
+            raise Damaged(f"{copy} is the root manifest {root.number}")
+        return root
+
+    found = first_proven(vault, (name, twin(name)), prove)
+    if isinstance(found, EpochEnded):
+        raise found
+    return found
 
 
 def root_digest(root: Root) -> bytes:

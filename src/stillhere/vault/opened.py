@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from itertools import product
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -24,7 +26,7 @@ from stillhere.errors import (
     Unavailable,
     WrongKit,
 )
-from stillhere.vault.backends import Backend, BackendError, Exists, Missing
+from stillhere.vault.backends import Backend, BackendError, Exists, Missing, Readable, each
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import FORMAT, twin
 from stillhere.vault.signing import Verifier
@@ -36,6 +38,8 @@ DEFAULT_BUCKET_BITS = 6
 MAX_BUCKET_BITS = 16
 VAULT_ID_BYTES = 16
 KIT_PUBLIC_BYTES = 1216
+
+T = TypeVar("T")
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -112,9 +116,9 @@ def open_vault(backend: Backend, root_public: bytes | None = None) -> Vault:
 
     Raises NotAVault, FutureVault, WrongKit, or Unavailable when the place can't be read."""
     failure: RefusedVault | None = None
-    for name in (FORMAT, twin(FORMAT)):
+    for name, copy in product((FORMAT, twin(FORMAT)), each(backend)):
         try:
-            content = _read_format(backend.read(name), name, backend.place)
+            content = _read_format(copy.read(name), name, backend.place)
             _check_root(content, backend.place, root_public)
         except (Missing, Damaged):
             continue
@@ -153,23 +157,69 @@ def exists(vault: Vault, name: str) -> bool:
     return True
 
 
-def first_proven(
-    vault: Vault, names: tuple[str, ...], open_copy: Callable[[str, bytes], bytes]
-) -> bytes:
-    """What ``open_copy`` (name, bytes) → content makes of the first copy that proves itself.
+def first_of(attempts: Iterable[Callable[[], T]]) -> T | None:
+    """What the first attempt that succeeds returns; None where all say Missing.
 
-    Raises BackendError when none did and one was silent, else Damaged."""
-    failure: StillhereError = Damaged(f"{names[0]} is missing")
-    for name in names:
+    Else raises BackendError when one was silent, and Damaged when none was."""
+    silent: BackendError | None = None
+    damaged: Damaged | None = None
+    for attempt in attempts:
         try:
-            return open_copy(name, vault.backend.read(name))
+            return attempt()
         except Missing:
             continue
         except BackendError as error:
-            failure = error
+            silent = silent or error
         except Damaged as error:
-            failure = failure if isinstance(failure, BackendError) else error
-    raise failure
+            damaged = damaged or error
+    failure: StillhereError | None = silent or damaged
+    if failure is not None:
+        raise failure
+    return None
+
+
+def find_proven(vault: Vault, names: Iterable[str], prove: Callable[[str, bytes], T]) -> T | None:
+    """What ``prove`` (name, bytes) → content makes of the first object that proves itself: each
+    name in each copy of the vault. None where nothing has any of these names.
+
+    Raises BackendError when none did and one was silent, else Damaged."""
+    return first_of(
+        partial(_prove, copy, name, prove) for name in names for copy in each(vault.backend)
+    )
+
+
+def _prove(copy: Readable, name: str, prove: Callable[[str, bytes], T]) -> T:
+    return prove(name, copy.read(name))
+
+
+def first_proven(vault: Vault, names: tuple[str, ...], prove: Callable[[str, bytes], T]) -> T:
+    """The same where there must be one. Raises BackendError, Damaged."""
+    found = find_proven(vault, names, prove)
+    if found is None:
+        raise Damaged(f"{names[0]} is missing")
+    return found
+
+
+class Look(NamedTuple):
+    """What lies under one name: the bytes that copies of the vault have there, whether one of
+    them has none, and why one could not say."""
+
+    found: list[bytes]
+    lacking: bool
+    silent: BackendError | None
+
+
+def look(vault: Vault, name: str) -> Look:
+    """Read a name in every copy. Raises Damaged."""
+    found, lacking, silent = [], False, None
+    for copy in each(vault.backend):
+        try:
+            found.append(copy.read(name))
+        except Missing:
+            lacking = True
+        except BackendError as error:
+            silent = silent or error
+    return Look(found, lacking, silent)
 
 
 def keep_anew(vault: Vault, name: str, data: bytes) -> None:

@@ -13,15 +13,16 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Missing
+from stillhere.vault.backends import Readable, each
 from stillhere.vault.codec import LEDGER_LEVEL, decrypt, encrypt, seal, unseal
 from stillhere.vault.layout import KIND_BYTES, pack_name, pad_kind
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, first_of
 
 MAGIC = b"STHPACK1"
 CHUNK_MAGIC = b"CHNK"
@@ -35,6 +36,8 @@ _ROLE, _WHOSE = 5, slice(10, 26 + KIND_BYTES)
 _BEGINNING = CHUNK_MAGIC + bytes((CHUNK_FORMAT,))
 _INDEX = struct.Struct(">QI")
 _FOOTER = struct.Struct(">QI32s8s")
+
+T = TypeVar("T")
 
 
 class Role(IntEnum):
@@ -130,15 +133,20 @@ class PackWriter:
         self.packs[self._name] = (len(data), hashlib.sha256(data).digest())
 
 
-def read_chunk(vault: Vault, place: Place) -> bytes:
-    """A chunk as it lies there, header and all. Raises Damaged, BackendError."""
-    try:
-        chunk = vault.backend.read_range(place.pack, place.offset, place.length)
-    except Missing:
-        raise Damaged(f"{place.pack} is missing") from None
-    if len(chunk) != place.length:
-        raise Damaged(f"{place.pack} is cut short")
-    return chunk
+def read_chunk(vault: Vault, place: Place, prove: Callable[[bytes], T]) -> T:
+    """What ``prove`` makes of a chunk, header and all, from the first copy of the vault where it
+    proves itself. Raises Damaged, BackendError."""
+
+    def read(copy: Readable) -> T:
+        chunk = copy.read_range(place.pack, place.offset, place.length)
+        if len(chunk) != place.length:
+            raise Damaged(f"{place.pack} is cut short")
+        return prove(chunk)
+
+    found = first_of(partial(read, copy) for copy in each(vault.backend))
+    if found is None:
+        raise Damaged(f"{place.pack} is missing")
+    return found
 
 
 def open_chunk(

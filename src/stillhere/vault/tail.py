@@ -7,13 +7,14 @@ read when a shelf asks for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Missing
+from stillhere.vault.backends import Missing, Readable, each
 from stillhere.vault.epochs import is_seal
 from stillhere.vault.layout import (
     journal_folder,
@@ -22,7 +23,7 @@ from stillhere.vault.layout import (
     segment_name,
     unpad_kind,
 )
-from stillhere.vault.opened import Vault
+from stillhere.vault.opened import Vault, first_of
 from stillhere.vault.segments import (
     Header,
     Row,
@@ -42,6 +43,9 @@ _SEGMENT = re.compile(r"([0-9]{12})\.seg\Z")
 _ROLL = re.compile(r"([0-9]{12})-([0-9]{12})\.roll\Z")
 LISTINGS = 5  # how often a folder is listed again when a roll-up has moved what was listed
 KEEP_BYTES = 1 << 20  # objects up to this size are kept whole in memory while a tail is used
+
+
+T = TypeVar("T")
 
 
 class Span(NamedTuple):
@@ -95,17 +99,32 @@ class Source:
 
     def entries(self, data_key: bytes, row: Row) -> tuple[bytes, list[bytes]]:
         """A part's chain before and its encoded entries. Raises Damaged, BackendError."""
-        sealed = self._piece(row, 0, row.entries_length)
-        return open_entries(data_key, self.header, row, sealed)
+        prove = partial(open_entries, data_key, self.header, row)
+        return self._proven(row, 0, row.entries_length, prove)
 
     def bodies(self, data_key: bytes, row: Row) -> list[bytes | None]:
         """A part's bodies. Raises Damaged, BackendError."""
-        sealed = self._piece(row, row.entries_length, row.bodies_length)
-        return open_bodies(data_key, self.header, row, sealed)
+        prove = partial(open_bodies, data_key, self.header, row)
+        return self._proven(row, row.entries_length, row.bodies_length, prove)
 
     def sealed(self, row: Row) -> bytes:
         """A part's bytes as they are, for a roll-up."""
         return self._piece(row, 0, row.entries_length + row.bodies_length)
+
+    def _proven(self, row: Row, offset: int, length: int, prove: Callable[[bytes], T]) -> T:
+        """What ``prove`` makes of a piece, from whichever copy of the vault has it whole."""
+        try:
+            return prove(self._piece(row, offset, length))
+        except Damaged as error:
+            copies = each(self.vault.backend)
+            start = self.start + row.offset + offset
+            found = first_of(partial(self._prove, copy, start, length, prove) for copy in copies)
+            if found is None:
+                raise error
+            return found
+
+    def _prove(self, copy: Readable, start: int, length: int, prove: Callable[[bytes], T]) -> T:
+        return prove(copy.read_range(self.name, start, length))
 
     def _piece(self, row: Row, offset: int, length: int) -> bytes:
         start = self.start + row.offset + offset
@@ -306,16 +325,33 @@ def read_source(
 ) -> Source | None:
     """One segment or roll-up, its header proven; None for a seal.
 
-    Raises Damaged, Missing, BackendError."""
-    size = vault.backend.size(name)
+    From the first copy of the vault where it proves itself. Raises Damaged, Missing,
+    BackendError."""
+    read = partial(_read_copy, vault, journal_key, name, epoch, writer, span)
+    found = first_of(partial(read, copy) for copy in each(vault.backend))
+    if found is None:
+        raise Missing(name)
+    return found[0]
+
+
+def _read_copy(
+    vault: Vault,
+    journal_key: bytes,
+    name: str,
+    epoch: int,
+    writer: int,
+    span: Span,
+    copy: Readable,
+) -> tuple[Source | None]:
+    size = copy.size(name)
     if size <= KEEP_BYTES:
-        data = vault.backend.read(name)
+        data = copy.read(name)
         if is_seal(vault, name, data):
-            return None
+            return (None,)
         header, start = read_header(journal_key, data)
         source = Source(vault, name, header, start, data, size, journal_key)
     else:
-        header, start = _read_large_header(vault, journal_key, name, size)
+        header, start = _read_large_header(copy, journal_key, name, size)
         source = Source(vault, name, header, start, None, size, journal_key)
     if (header.epoch, header.writer, header.first, header.last) != (
         epoch,
@@ -324,17 +360,17 @@ def read_source(
         span.last,
     ):
         raise Damaged(f"{name} is another object than its name says")
-    return source
+    return (source,)
 
 
 def _read_large_header(
-    vault: Vault, journal_key: bytes, name: str, size: int
+    copy: Readable, journal_key: bytes, name: str, size: int
 ) -> tuple[Header, int]:
-    front = vault.backend.read_range(name, 0, 12)
+    front = copy.read_range(name, 0, 12)
     length = int.from_bytes(front[8:12], "big")
     if parts_offset(length) < size:
         try:
-            return read_header(journal_key, vault.backend.read_range(name, 0, parts_offset(length)))
+            return read_header(journal_key, copy.read_range(name, 0, parts_offset(length)))
         except Damaged:
             pass  # the other end may prove itself
-    return read_header(journal_key, vault.backend.read(name))
+    return read_header(journal_key, copy.read(name))

@@ -16,10 +16,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Missing
 from stillhere.vault.kit import Kit, wrap
 from stillhere.vault.layout import twin, wrap_name
-from stillhere.vault.opened import Vault, first_proven
+from stillhere.vault.opened import Vault, find_proven, first_proven
 from stillhere.vault.signing import Signer
 
 WRAP_BYTES, KEY_BYTES = 8, 32
@@ -93,9 +92,12 @@ def prove_wrap(vault: Vault, identity: bytes) -> dict[str, bytes | None]:
     Raises BackendError."""
     name = wrap_name(identity)
     copies: dict[str, bytes | None] = {name: None, twin(name): None}
+
+    def prove(_: str, data: bytes) -> bytes:
+        vault.verifier.verify(name, data)
+        return data
+
     for copy in copies:
-        with suppress(Missing, Damaged):
-            data = vault.backend.read(copy)
-            vault.verifier.verify(name, data)
-            copies[copy] = data
+        with suppress(Damaged):
+            copies[copy] = find_proven(vault, (copy,), prove)
     return copies

@@ -11,6 +11,7 @@ Names are slash-separated paths of plain characters. Every backend keeps these p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from stillhere.errors import StillhereError
@@ -28,13 +29,12 @@ class BackendError(StillhereError):
     """The storage did not do what it was asked; whether it did part of it is not known."""
 
 
-class Backend(Protocol):
-    """One place that keeps objects."""
+class NotInAll(BackendError):
+    """Not every copy of the vault took an object; which have it is not known."""
 
-    place: str
 
-    def create(self, name: str, data: bytes) -> None:
-        """Keep an object durably. Raises Exists, BackendError."""
+class Readable(Protocol):
+    """One place that objects can be read from."""
 
     def read(self, name: str) -> bytes:
         """A whole object. Raises Missing, BackendError."""
@@ -45,9 +45,25 @@ class Backend(Protocol):
     def size(self, name: str) -> int:
         """How many bytes an object has. Raises Missing, BackendError."""
 
+
+class Backend(Readable, Protocol):
+    """One place that keeps objects."""
+
+    place: str
+
+    def create(self, name: str, data: bytes) -> None:
+        """Keep an object durably. Raises Exists, BackendError."""
+
     def names(self, folder: str) -> list[str]:
         """The names right below a folder, objects and folders, sorted; [] where it is none."""
 
     def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object; one that is not there is no error. A ``durable`` removal is not
         undone by a power cut."""
+
+
+def each(backend: Readable) -> Sequence[Readable]:
+    """The places behind a backend, in the order in which it asks them: itself alone, unless it
+    stands for several. An object that does not prove itself in one may in another."""
+    copies: Sequence[Readable] = getattr(backend, "copies", (backend,))
+    return copies

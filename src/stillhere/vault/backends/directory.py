@@ -90,8 +90,10 @@ class Directory:
         undone by a power cut."""
         path = self.root / name
         with _as_backend_error("delete", path):
-            with suppress(FileNotFoundError):
+            try:
                 path.unlink()
+            except FileNotFoundError:
+                self._check_there()
             if durable:
                 with suppress(FileNotFoundError):
                     sync_folder(path.parent)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
-from stillhere.vault.backends import Backend, Missing
-
-
-class Near(Protocol):
-    """What can be read of the objects that lie near; each raises Missing for the others."""
-
-    def read(self, name: str) -> bytes:
-        """A whole object."""
-
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """A piece of an object."""
-
-    def size(self, name: str) -> int:
-        """An object's size in bytes."""
+from stillhere.vault.backends import Backend, Missing, Readable, each
 
 
 class Overlay:
     """Objects that lie near before those of the vault; objects are only ever made in the vault."""
 
-    def __init__(self, near: Near, far: Backend) -> None:
+    def __init__(self, near: Readable, far: Backend) -> None:
+        """``near`` raises Missing for what does not lie there."""
         self.place = far.place
         self._near = near
         self._far = far
+
+    @property
+    def copies(self) -> Sequence[Readable]:
+        """What lies near, then every copy of the vault."""
+        return (*each(self._near), *each(self._far))
 
     def create(self, name: str, data: bytes) -> None:
         """Objects are only ever made in the vault."""

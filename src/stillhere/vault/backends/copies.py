@@ -1,0 +1,127 @@
+"""One vault in several places: every object is made in each of them, and read from any.
+
+The first place decides: whoever makes a name there has it, and the others follow. So of two who
+make one name at the same time one wins in all places, and whoever finds a name taken first sees
+to it that the others have what the first has. The promises of a backend are kept:
+
+- a create is done when every copy has the object, durably; one that failed may have come as far
+  as some of them, and whoever makes that name next completes it;
+- a name is taken where any copy has other bytes under it: a seal in one copy fences;
+- what one copy lacks or can't give is read from the next. Nothing is called missing while one
+  of them is silent.
+
+Which copy's bytes are right is for whoever can prove them: ``each`` names the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from stillhere.errors import Damaged
+from stillhere.vault.backends import Backend, BackendError, Exists, Missing, NotInAll
+
+T = TypeVar("T")
+
+
+class Copies:
+    """The copies of one vault, in their order. Nothing is made in those that are ``read_only``,
+    which are asked last."""
+
+    def __init__(self, written: Sequence[Backend], read_only: Sequence[Backend] = ()) -> None:
+        self.written = tuple(written)
+        self.copies = (*written, *read_only)
+        self.place = ", ".join(copy.place for copy in self.copies)
+
+    def only_read(self, copies: Iterable[Backend]) -> None:
+        """Make nothing in these any more."""
+        leaving = set(copies)
+        self.written = tuple(copy for copy in self.written if copy not in leaving)
+
+    def create(self, name: str, data: bytes) -> None:
+        """Keep an object durably in every copy. Raises Exists, NotInAll."""
+        first, *others = self.written
+        failure: BackendError | None = None
+        taken, kept = False, data
+        try:
+            first.create(name, data)
+        except Exists:
+            taken = True
+            try:
+                kept = first.read(name)
+            except (Missing, Damaged):  # there is nothing that the others could follow
+                raise Exists(name) from None
+            except BackendError as error:
+                raise _not_in_all(error) from error
+        except BackendError as error:
+            raise _not_in_all(error) from error
+        for copy in others:
+            try:
+                taken = not _follow(copy, name, kept) or taken
+            except BackendError as error:
+                failure = failure or error
+        if failure is not None:
+            raise _not_in_all(failure) from failure
+        if taken:
+            raise Exists(name)
+
+    def read(self, name: str) -> bytes:
+        """A whole object, from the first copy that has it. Raises Missing, Damaged,
+        BackendError."""
+        return self._first(name, lambda copy: copy.read(name))
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of an object from ``offset``, fewer at its end."""
+        return self._first(name, lambda copy: copy.read_range(name, offset, length))
+
+    def size(self, name: str) -> int:
+        """How many bytes an object has. Raises Missing, BackendError."""
+        return self._first(name, lambda copy: copy.size(name))
+
+    def names(self, folder: str) -> list[str]:
+        """The names right below a folder that any copy has. Raises BackendError where one can't
+        be asked: what it has might be missing."""
+        return sorted({name for copy in self.copies for name in copy.names(folder)})
+
+    def delete(self, name: str, *, durable: bool = False) -> None:
+        """Remove an object from every copy; all are tried. Raises BackendError."""
+        failure: BackendError | None = None
+        for copy in self.written:
+            try:
+                copy.delete(name, durable=durable)
+            except BackendError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def _first(self, name: str, ask: Callable[[Backend], T]) -> T:
+        """The first answer; else silence counts before damage, and damage before absence."""
+        silent: BackendError | None = None
+        damaged: Damaged | None = None
+        for copy in self.copies:
+            try:
+                return ask(copy)
+            except Missing:
+                continue
+            except BackendError as error:
+                silent = silent or error
+            except Damaged as error:
+                damaged = damaged or error
+        raise silent or damaged or Missing(name)
+
+
+def _not_in_all(error: BackendError) -> NotInAll:
+    return NotInAll(error.what, safe=error.safe, hint=error.hint)
+
+
+def _follow(copy: Backend, name: str, data: bytes) -> bool:
+    """Make an object as the first copy has it; False where other bytes have the name."""
+    try:
+        copy.create(name, data)
+    except Exists:
+        with suppress(Missing, Damaged):  # its name is taken, and its bytes are no seal's
+            return copy.read(name) == data
+    except Missing as error:  # the place went away between two steps
+        raise BackendError(f"{copy.place} can't be written: {error}") from error
+    return True
