@@ -34,6 +34,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     vault: Annotated[
         str, Meta(description="directory of the vault; a relative one starts here", min_length=1)
     ]
+    copies: Annotated[
+        list[str],
+        Meta(
+            description="directories of further copies of the vault: a change is acknowledged"
+            " when all have it"
+        ),
+    ] = []
     listen: Annotated[str, Meta(description="HOST:PORT to answer on; port 0 picks a free one")] = (
         "127.0.0.1:8080"
     )
@@ -138,7 +145,13 @@ def load(home: Path) -> Settings:
         split_listen(settings.listen)
     except BadInput as error:
         raise _refuse(path, error.what) from None
-    return msgspec.structs.replace(settings, vault=str((home / settings.vault).absolute()))
+    vault, *copies = [str((home / place).absolute()) for place in places_of(settings)]
+    return msgspec.structs.replace(settings, vault=vault, copies=copies)
+
+
+def places_of(settings: Settings) -> list[Path]:
+    """Where the vault is: every copy of it, the first one first."""
+    return [Path(settings.vault), *map(Path, settings.copies)]
 
 
 def save(home: Path, settings: Settings) -> None:

@@ -49,6 +49,8 @@ class Worn:
     kit: Kit
     people: list[Person]
     epoch: int
+    more: tuple[Path, ...] = ()
+    """Further copies of the vault."""
 
     def copy(self, folder: Path) -> Worn:
         """The same vault elsewhere, to be ruined."""
@@ -63,7 +65,7 @@ class Worn:
 
     def recovery(self, home: Path, announce: Announce = lambda *_, **__: None) -> Recovery:
         """A recovery of this vault into ``home``, not yet begun."""
-        return Recovery(home, self.place, self.kit, announce)
+        return Recovery(home, self.place, self.kit, announce, more=self.more)
 
     @contextmanager
     def recovered(self, home: Path) -> Iterator[Working]:

@@ -57,10 +57,14 @@ def _words(event: str, facts: dict[str, object]) -> str:
         return f"whole: everybody has everything, or knows what is missing, {ending(end)}"
     if event == "sealed" and not facts.get("old_core_fenced"):
         return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
+    if event == "sealed" and facts.get("not_sealed"):
+        others = ", ".join(map(str, facts["not_sealed"]))  # type: ignore[call-overload]
+        return f"sealed the old core in the copies that could be written, not in {others}"
     shown = {
         "serving": "serving {url}",
         "refusing": "answering 503 to everything at {url}",
         "sealed": "sealed the old core: it can acknowledge nothing any more",
+        "unreached": "no copy of the vault can be read in {place}: {cause}",
         "mirrored": "mirrored: the vault is no longer needed to read",
         "stage": "stage {kind}: {shelves} shelves with {records} records are back",
         "whole": "whole: everybody has everything, or knows what is missing",

@@ -1,14 +1,20 @@
 """`stillhere recover`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit, Listen, Vault, Witness
+from stillhere.cli.options import Home, Json, Kit, Listen, Witness
 
 
 def run(
-    vault: Vault,
+    vault: Annotated[
+        list[Path],
+        typer.Option(
+            "--vault", metavar="DIR", parser=Path, help="A copy of the vault; any of them, or all."
+        ),
+    ],
     kit: Kit,
     home: Home = None,
     serve: Annotated[

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.vault.backends import BackendError
-from stillhere.vault.backends.directory import Directory
+from stillhere.vault.copied import Unreached, open_reached
 from stillhere.vault.epochs import (
     JOURNAL_KEY,
     Epoch,
@@ -21,7 +21,7 @@ from stillhere.vault.keys import ServiceKeys, read_data_key, read_service_keys, 
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.manifests import read_root
-from stillhere.vault.opened import Vault, open_vault
+from stillhere.vault.opened import Vault
 from stillhere.vault.tail import list_journal
 from stillhere.vault.wraps import Unwrapper
 
@@ -30,7 +30,7 @@ from stillhere.vault.wraps import Unwrapper
 class Checked:
     """A vault that its kit opens: nothing was written to it.
 
-    ``erased`` has the erasures in force."""
+    ``erased`` has the erasures in force, ``unreached`` the copies that nothing can be read of."""
 
     vault: Vault
     kit: Kit
@@ -39,6 +39,7 @@ class Checked:
     journal_keys: dict[int, bytes] = field(repr=False)
     erased: dict[bytes, Erasure]
     unwrapper: Unwrapper
+    unreached: Sequence[Unreached] = ()
 
     @property
     def ends(self) -> dict[int, dict[int, int]]:
@@ -46,17 +47,11 @@ class Checked:
         return sealed_ends(self.epochs)
 
 
-def check(place: Path, kit: Kit) -> Checked:
-    """Prove that a recovery can begin.
+def check(place: Path, kit: Kit, more: Sequence[Path] = ()) -> Checked:
+    """Prove that a recovery can begin, from any or all of a vault's copies.
 
     Raises NotAVault, FutureVault or WrongKit, Unavailable when the place can't be read."""
-    if not place.is_dir():
-        raise NotAVault(
-            f"there is no vault in {place}: it is not a folder",
-            safe="nothing was changed",
-            hint="name the folder that init was given with --vault; is its disk mounted?",
-        )
-    vault = open_vault(Directory(place.resolve()), kit.root_public)
+    vault, unreached = open_reached((place, *more), kit.root_public)
     if vault.id != kit.vault:
         raise WrongKit(
             "this kit's vault: line is that of another vault",
@@ -75,7 +70,7 @@ def check(place: Path, kit: Kit) -> Checked:
         raise _half(vault, error.what) from error
     except BackendError as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
-    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper)
+    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper, unreached)
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:

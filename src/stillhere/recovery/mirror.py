@@ -20,6 +20,7 @@ from stillhere.store.recovered import MIRROR_FOLDER
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Missing
 from stillhere.vault.backends.overlay import Overlay
+from stillhere.vault.copied import places_of
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Source, Tail
@@ -43,7 +44,7 @@ def buckets_of(
             others[bucket_of(account, bits)].add(account)
         found += [
             Bucket(
-                checked.vault.backend.place,
+                places_of(checked.vault.backend),
                 str(core.home),
                 str(core.home / MIRROR_FOLDER),
                 checked.kit.vault,

@@ -41,7 +41,7 @@ from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
 from stillhere.recovery.report import Tally, tally_verdicts
-from stillhere.recovery.seal import open_home, seal
+from stillhere.recovery.seal import not_sealed, open_home, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.recovery.workers import Workers
 from stillhere.replication.replay import replay
@@ -77,11 +77,13 @@ class Recovery:
         stages: Sequence[str] = STAGES,
         seen: Seen | None = None,
         behind: bool = False,
+        more: Sequence[Path] = (),
     ) -> None:
-        """``seen`` is what a witness remembers of the vault; one that lacks some of that is
+        """``more`` has further copies of the vault in ``place``; any of them may be lost.
+        ``seen`` is what a witness remembers of the vault; one that lacks some of that is
         refused unless ``behind``."""
         self._home = home
-        self._place = place
+        self._places = (place, *more)
         self._kit = kit
         self._announce = announce
         self._seen = seen
@@ -95,12 +97,14 @@ class Recovery:
 
         Raises NotAVault, FutureVault, WrongKit and Behind (nothing was sealed), BadInput for a
         home that is in use, Fenced when another recovery was first."""
-        checked = self._checked = check(self._place, self._kit)
+        checked = self._checked = check(self._places[0], self._kit, self._places[1:])
+        for one in checked.unreached:
+            self._announce("unreached", place=one.place, cause=one.cause.what)
         self._lacking = find_behind(checked, self._seen, accepted=self._behind)
-        core, identity = open_home(self._home, checked, self._place)
+        core, identity = open_home(self._home, checked)
         if not identity.recovering:
             core.close()
-            self.working = open_core(self._home, self._place)
+            self.working = open_core(self._home, self._places[0], more=self._places[1:])
             self.working.core.lock("recover")
             return self.working
         try:
@@ -127,8 +131,16 @@ class Recovery:
 
     def _take_over(self, checked: Checked, core: Core, identity: Identity) -> None:
         self._fenced = seal(checked, identity, partial(_start_over, core))
-        self._announce("sealed", epoch=identity.epoch, old_core_fenced=self._fenced)
+        self._tell_sealed(identity)
         self._read_anchor(identity)
+
+    def _tell_sealed(self, identity: Identity) -> None:
+        self._announce(
+            "sealed",
+            epoch=identity.epoch,
+            old_core_fenced=self._fenced,
+            not_sealed=not_sealed(self._checked),
+        )
 
     def _read_anchor(self, identity: Identity) -> None:
         checked, keys = self._checked, identity.journal_keys
@@ -172,7 +184,7 @@ class Recovery:
         checked.epochs[:] = read_epochs(checked.vault)
         self._fenced = seal(checked, identity, self._forget)
         if self._fenced:
-            self._announce("sealed", epoch=identity.epoch, old_core_fenced=True)
+            self._tell_sealed(identity)
         if self._knocks.over:
             self.working.eraser.take_in(checked.erased.values())
             self._read_anchor(identity)

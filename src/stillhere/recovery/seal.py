@@ -16,15 +16,17 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import BadInput, Fenced
+from stillhere.errors import BadInput, Fenced, NotAVault
 from stillhere.recovery.check import Checked
 from stillhere.replication.found import new_identity
 from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
-from stillhere.vault.backends import BackendError, Exists, Missing
+from stillhere.vault.backends import Backend, BackendError, Exists
+from stillhere.vault.backends.copies import Copies
+from stillhere.vault.copied import places_of
 from stillhere.vault.epochs import (
     begin_epoch,
-    is_seal,
+    is_sealed,
     make_epoch,
     mend_epoch,
     read_epoch,
@@ -33,11 +35,11 @@ from stillhere.vault.epochs import (
 )
 from stillhere.vault.erasures import read_erasures
 from stillhere.vault.manifests import read_root
-from stillhere.vault.opened import Vault, mend_format
+from stillhere.vault.opened import Vault, mend_format, probe_backend
 from stillhere.vault.tail import list_journal
 
 
-def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity]:
+def open_home(home: Path, checked: Checked) -> tuple[Core, Identity]:
     """The new core's home: made now, or the one of a recovery that was interrupted (it may
     have become whole in its last moment).
 
@@ -65,7 +67,7 @@ def open_home(home: Path, checked: Checked, place: Path) -> tuple[Core, Identity
     core.lock("recover")
     identity = new_identity(
         checked.kit,
-        place.resolve(),
+        Path(places_of(checked.vault.backend)[0]),
         checked.epochs[-1].number + 1,
         checked.service,
         journal_keys=checked.journal_keys,
@@ -90,6 +92,7 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     if newest.number >= identity.epoch:
         raise _overtaken()
     vault, kit = checked.vault, checked.kit
+    _leave_unwritable(vault)
     try:
         mend_format(vault)
         writers = seal_writers(vault, kit, newest.number)
@@ -122,14 +125,38 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     return True
 
 
+def _leave_unwritable(vault: Vault) -> None:
+    """Of several copies, those that can't be written are only read: a seal in one fences, since
+    whoever acknowledges needs them all."""
+    copies = vault.backend
+    if isinstance(copies, Copies):
+        unwritable = [copy for copy in copies.written if not _can_be_written(copy)]
+        if len(unwritable) < len(copies.written):
+            copies.only_read(unwritable)
+
+
+def _can_be_written(copy: Backend) -> bool:
+    try:
+        probe_backend(copy)
+    except (BackendError, NotAVault):
+        return False
+    return True
+
+
+def not_sealed(checked: Checked) -> list[str]:
+    """The copies of the vault that have no seal: they could not be written, or not be reached."""
+    copies = checked.vault.backend
+    only_read = []
+    if isinstance(copies, Copies):
+        only_read = [copy.place for copy in copies.copies if copy not in copies.written]
+    return only_read + [one.place for one in checked.unreached]
+
+
 def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:
     """A writer's last segment that is listed, whatever seals lie beyond it."""
     for span in reversed(list_journal(vault, epoch, writer, cut).spans):
-        try:
-            if not is_seal(vault, span.name, vault.backend.read(span.name)):
-                return span.last
-        except Missing:
-            return span.last  # it was rolled up since
+        if not is_sealed(vault, span.name):  # else a segment, perhaps rolled up since
+            return span.last
     return cut
 
 

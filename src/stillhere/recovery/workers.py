@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 class Bucket:
     """One bucket of one kind: enough for a process that knows nothing yet."""
 
-    place: str
+    places: tuple[str, ...]
     home: str
     mirror: str
     vault: bytes
@@ -168,8 +168,9 @@ _views: dict[bytes, View] = {}
 def view_of(bucket: Bucket) -> View:
     """This process's view, made at its first bucket."""
     if bucket.vault not in _views:
+        first, *more = map(Path, bucket.places)
         _views[bucket.vault] = View(
-            check(Path(bucket.place), Kit(bucket.vault, bucket.seed)),
+            check(first, Kit(bucket.vault, bucket.seed), more),
             NearFile(Path(bucket.mirror)),
             Beside(Path(bucket.home), str(os.getpid())),
         )

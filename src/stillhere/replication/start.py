@@ -14,6 +14,7 @@ Whatever else is found, nothing is served.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,9 @@ from stillhere.store.core import Core, Identity
 from stillhere.store.recovered import clear_mirror, clear_scratch
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
-from stillhere.vault.backends import BackendError, Missing
-from stillhere.vault.backends.directory import Directory
-from stillhere.vault.epochs import read_epochs, sealed_ends, writers_with_journal
+from stillhere.vault.backends import Backend, BackendError, Missing
+from stillhere.vault.copied import join, open_place
+from stillhere.vault.epochs import is_sealed, read_epochs, sealed_ends, writers_with_journal
 from stillhere.vault.manifests import Root, read_root
 from stillhere.vault.opened import Vault, open_vault
 from stillhere.vault.signing import Signer
@@ -147,11 +148,12 @@ def open_core(
     place: Path | None = None,
     window: Window | None = None,
     *,
+    more: Sequence[Path] = (),
     mend: bool = False,
     to_erase: bool = False,
 ) -> Working:
-    """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved;
-    with a ``window`` it acknowledges by the core.
+    """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved, and
+    ``more`` where its further copies are; with a ``window`` it acknowledges by the core.
 
     With ``mend``, the vault may lack segments that the core has: a compaction writes anew what
     was in them. One that is being recovered is opened ``to_erase``, and for nothing else.
@@ -169,7 +171,7 @@ def open_core(
                 safe="everything that was acknowledged is in the vault",
                 hint="start the same stillhere recover again: it goes on where it was",
             )
-        vault = _open_own(place or Path(identity.vault_place), identity)
+        vault = _open_own([place or Path(identity.vault_place), *more], identity)
         if identity.recovering:
             _prove_newest(identity, vault)
         else:
@@ -197,12 +199,20 @@ def open_core(
         raise
 
 
-def _open_own(place: Path, identity: Identity) -> Vault:
+def _open_own(places: Sequence[Path], identity: Identity) -> Vault:
+    """The core's vault, of which every copy must be there."""
+    backends = [open_place(place) for place in places]
+    for backend in backends:
+        _see_own(backend, identity)
+    return open_vault(join(backends), identity.root_public)
+
+
+def _see_own(backend: Backend, identity: Identity) -> None:
     try:
-        return open_vault(Directory(place), identity.root_public)
+        open_vault(backend, identity.root_public)
     except WrongKit as error:
         raise WrongKit(
-            f"the vault in {place} is another service's, and not this core's",
+            f"the vault in {backend.place} is another service's, and not this core's",
             safe="nothing was changed, in the core or in the vault",
             hint="bring this core's own vault there, or correct the vault line in stillhere.toml",
         ) from error
@@ -316,7 +326,7 @@ def _read_surplus(
             )
         except Missing:
             raise Damaged(f"{span.name} is missing") from None
-        if source is None:
+        if source is None or is_sealed(vault, span.name):
             raise sealed()
         sources.append(source)
     return sources

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhere.config import Settings, find_home, load
+from stillhere.config import Settings, find_home, load, places_of
 from stillhere.replication.start import Working, open_core
 from stillhere.store import Store
 
@@ -35,7 +35,8 @@ def opened(option: Path | None, *, mend: bool = False, to_erase: bool = False) -
     """
     home = find_home(option)
     settings = load(home)
-    working = open_core(home, Path(settings.vault), mend=mend, to_erase=to_erase)
+    first, *more = places_of(settings)
+    working = open_core(home, first, more=more, mend=mend, to_erase=to_erase)
     try:
         yield Opened(home, settings, working)
     finally:

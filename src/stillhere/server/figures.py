@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from stillhere.config import Settings, find_home, load
+from stillhere.config import Settings, find_home, load, places_of
 from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
 from stillhere.recovery.drill import past_drills
 from stillhere.replication.compact import TailFigures, tail_figures
@@ -86,7 +86,8 @@ def _look(home: Path, settings: Settings, witness: Path | None) -> _Look:
 def _look_at_vault(home: Path, settings: Settings, look: _Look) -> _Look:
     look.same_disk = same_disk(home, Path(settings.vault))
     try:
-        working = open_core(home, Path(settings.vault))
+        first, *more = places_of(settings)
+        working = open_core(home, first, more=more)
     except (BadInput, NotFound):
         raise
     except StillhereError as error:

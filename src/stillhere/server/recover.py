@@ -8,10 +8,12 @@ go on as any other core, compaction included
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stillhere import config
 from stillhere.errors import WrongKit
@@ -22,6 +24,7 @@ from stillhere.server.announce import Announce
 from stillhere.server.patience import telling
 from stillhere.server.witness import file_of, recall, remember
 from stillhere.vault.backends import BackendError
+from stillhere.vault.copied import written_places
 from stillhere.vault.kit import Kit, read_kit
 from stillhere.vault.layout import epoch_name
 from stillhere.vault.opened import exists
@@ -33,11 +36,12 @@ TICK_S = 0.2
 
 @dataclass(frozen=True)
 class Lost:
-    """What is at hand after a loss: a home to be, the vault, the kit's file, and perhaps a witness
-    (its file, else the one in the state folder). `behind` accepts a vault that it saw more of."""
+    """What is at hand after a loss: a home to be, copies of the vault, the kit's file, and perhaps
+    a witness (its file, else the one in the state folder). `behind` accepts a vault that it saw
+    more of."""
 
     home: Path
-    vault: Path
+    vaults: Sequence[Path]
     kit: Path
     witness: Path | None = None
     behind: bool = False
@@ -46,7 +50,8 @@ class Lost:
         """The recovery that can be begun now. Raises WrongKit, BadInput."""
         kit = open_kit(self.kit)
         seen = recall(file_of(kit.vault, self.witness), kit.vault, named=self.witness is not None)
-        return Recovery(self.home, self.vault, kit, announce, seen=seen, behind=self.behind)
+        first, *more = self.vaults
+        return Recovery(self.home, first, kit, announce, seen=seen, behind=self.behind, more=more)
 
 
 def recover(lost: Lost, announce: Announce, tick: Tick) -> None:
@@ -59,7 +64,7 @@ def recover(lost: Lost, announce: Announce, tick: Tick) -> None:
     with telling(announce):
         working = recovery.begin()
     try:
-        settle(lost.home, lost.vault, None)
+        settle(lost, working, None)
         _remember(working)
         with ticking(recovery, tick):
             recovery.run()
@@ -72,14 +77,14 @@ def recover_serving(lost: Lost, listen: str | None, announce: Announce, tick: Ti
     from stillhere.protocols import host
 
     recovery = lost.recovery(announce)
-    wanted = listen or config.Settings(vault=str(lost.vault)).listen
+    wanted = listen or config.Settings(vault=str(lost.vaults[0])).listen
     with host.bind(*config.split_listen(wanted)) as listener:
         with telling(announce):
             working = recovery.begin()
         from stillhere.server.bulk import serve_beside
 
         working.core.lock("serve")
-        settings = settle(lost.home, lost.vault, listen)
+        settings = settle(lost, working, listen)
         _remember(working)
         with ticking(recovery, tick):
             serve_beside(recovery, working, listener, settings, announce)
@@ -105,12 +110,17 @@ def open_kit(path: Path) -> Kit:
         ) from error
 
 
-def settle(home: Path, vault: Path, listen: str | None) -> config.Settings:
-    """The settings of the home that a recovery makes; those it has already stay."""
+def settle(lost: Lost, working: Working, listen: str | None) -> config.Settings:
+    """The settings of the home that a recovery makes, with those copies of the vault that it
+    writes to; those it has already stay."""
+    home = lost.home
     if not (home / config.FILE).exists():
-        settings = config.Settings(vault=str(vault.absolute()))
+        written = written_places(working.vault.backend)
+        named = {str(vault.resolve()): str(vault.absolute()) for vault in lost.vaults}
+        first, *more = [named.get(place, place) for place in written]
+        settings = config.Settings(vault=first, copies=more)
         if listen is not None:
-            settings = config.Settings(vault=settings.vault, listen=listen)
+            settings = msgspec.structs.replace(settings, listen=listen)
         config.save(home, settings)
     return config.load(home)
 

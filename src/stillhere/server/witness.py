@@ -29,7 +29,8 @@ def open_watched(home: Path, settings: Settings, window: Window | None = None) -
     """A core that may serve, and a vault of which nothing is missing that was seen.
 
     Raises what `open_core` raises, and Behind."""
-    working = open_core(home, Path(settings.vault), window)
+    first, *more = config.places_of(settings)
+    working = open_core(home, first, window, more=more)
     vault, seen = working.vault.id, None
     with suppress(BadInput):  # people wait; `status` says what is wrong with the file
         seen = recall(file_of(vault, settings=settings), vault)

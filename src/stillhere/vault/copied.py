@@ -1,0 +1,89 @@
+"""A vault in several places, opened: those of them that can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from stillhere.errors import FutureVault, NotAVault, RefusedVault, Unavailable, WrongKit
+from stillhere.vault.backends import Backend, BackendError
+from stillhere.vault.backends.copies import Copies
+from stillhere.vault.backends.directory import Directory
+from stillhere.vault.layout import numbers_of
+from stillhere.vault.opened import Vault, open_vault
+
+
+class Unreached(NamedTuple):
+    """A place where a copy of the vault should be, and why nothing can be read there."""
+
+    place: str
+    cause: RefusedVault | Unavailable
+
+
+class _Reached(NamedTuple):
+    backend: Backend
+    epoch: int
+
+
+def open_reached(
+    places: Sequence[Path], root_public: bytes | None = None
+) -> tuple[Vault, list[Unreached]]:
+    """The vault in every place where it can be reached, and where it can't. The copies that
+    have seen the newest epoch come first: the others were left behind.
+
+    Raises what the first place's trouble is where none can be reached; FutureVault and WrongKit
+    for any: somebody is mistaken."""
+    reached: list[_Reached] = []
+    unreached: list[Unreached] = []
+    for place in places:
+        try:
+            reached.append(_reach(place, root_public))
+        except (FutureVault, WrongKit):
+            raise
+        except (RefusedVault, Unavailable) as error:
+            unreached.append(Unreached(str(place), error))
+    if not reached:
+        raise unreached[0].cause
+    reached.sort(key=lambda one: -one.epoch)
+    backends = [one.backend for one in reached]
+    return open_vault(join(backends), root_public), unreached
+
+
+def open_place(place: Path) -> Backend:
+    """The backend of one place."""
+    return Directory(place.resolve())
+
+
+def join(backends: Sequence[Backend]) -> Backend:
+    """Several backends as one."""
+    return backends[0] if len(backends) == 1 else Copies(backends)
+
+
+def places_of(backend: Backend) -> tuple[str, ...]:
+    """Where the copies behind a backend are, in their order."""
+    if isinstance(backend, Copies):
+        return tuple(copy.place for copy in backend.copies)
+    return (backend.place,)
+
+
+def written_places(backend: Backend) -> tuple[str, ...]:
+    """Those of them that objects are made in."""
+    if isinstance(backend, Copies):
+        return tuple(copy.place for copy in backend.written)
+    return (backend.place,)
+
+
+def _reach(place: Path, root_public: bytes | None) -> _Reached:
+    if not place.is_dir():
+        raise NotAVault(
+            f"there is no vault in {place}: it is not a folder",
+            safe="nothing was changed",
+            hint="name the folder that init was given with --vault; is its disk mounted?",
+        )
+    backend = open_place(place)
+    open_vault(backend, root_public)
+    try:
+        return _Reached(backend, max(numbers_of(backend.names("epochs")), default=0))
+    except BackendError as error:
+        raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
