@@ -1,0 +1,234 @@
+"""A bulletin: one edition of everything that is told, from which page, feed and JSON are made.
+
+It holds figures, never adjectives, and no name of anybody. Times in milliseconds since 1970.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stillhere.status.incident import Incident
+from stillhere.status.progress import PROVEN, KindCount, Pace, Progress
+from stillhere.status.words import count, plain
+
+CONTACTS = "contacts"
+OPERATIONAL, DEGRADED, PARTIAL, MAJOR = (
+    "operational",
+    "degraded_performance",
+    "partial_outage",
+    "major_outage",
+)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a loss would cost, in seconds from its recovery's start, measured at `measured_at`."""
+
+    first_contact_s: float
+    contacts_s: float
+    mirrored_s: float
+    whole_s: float
+    basis: str
+    measured_at: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a core said of itself at `known_at`, when it was there to be asked.
+
+    `people` have accounts; a loss costs what was acknowledged in the last `rpo_s` seconds.
+    `proven_at` is when the vault was proven last (None: never), with `unproven` shelves wanting;
+    `troubled` when the vault could not be read, or the core may not serve.
+    """
+
+    known_at: int
+    people: int
+    kinds: tuple[KindCount, ...]
+    rpo_s: int
+    troubled: bool
+    proven_at: int | None
+    unproven: int
+    expected: Expected | None
+
+
+@dataclass(frozen=True)
+class Bulletin:
+    """One edition. `incidents` are the newest last; `key` is the public half of what signs it, in
+    hexadecimal; `next_at` is when the next edition is due while somebody makes them (None: when
+    somebody asks for one).
+    """
+
+    name: str
+    url: str
+    key: str
+    told_at: int
+    next_at: int | None = None
+    known: Known | None = None
+    incidents: tuple[Incident, ...] = ()
+    progress: Progress | None = None
+
+    @property
+    def incident(self) -> Incident | None:
+        """The incident that is open now."""
+        last = self.incidents[-1] if self.incidents else None
+        return last if last is not None and last.closed_at is None else None
+
+    @property
+    def recovering(self) -> bool:
+        """Whether a recovery has begun that has not brought back everything yet."""
+        return self.progress is not None and self.progress.whole_at is None
+
+    @property
+    def kinds(self) -> tuple[KindCount, ...]:
+        """The newest counts of each kind, of a recovery's core or of one that was asked."""
+        seen = self.progress.last if self.progress is not None else None
+        if seen is None:
+            return self.known.kinds if self.known is not None else ()
+        if self.known is not None and self.known.known_at > seen.seen_at:
+            return self.known.kinds
+        return seen.kinds
+
+    @property
+    def figures_at(self) -> int | None:
+        """As of when the newest figures are; None where there are none."""
+        seen = self.progress.last if self.progress is not None else None
+        times = [seen.seen_at if seen else None, self.known.known_at if self.known else None]
+        return max((at for at in times if at is not None), default=None)
+
+    @property
+    def current(self) -> bool:
+        """Whether the newest figures are of this incident, and not from before it."""
+        at, incident = self.figures_at, self.incident
+        return at is not None and (incident is None or at >= incident.began_at)
+
+    def kind(self, name: str) -> KindCount:
+        """The counts of one kind; zeros where nothing is known of it."""
+        none = KindCount(name, 0, 0, 0, 0, 0)
+        return next((kind for kind in self.kinds if kind.kind == name), none)
+
+    def people(self, kind: str = CONTACTS) -> int | None:
+        """How many people have, or must have, a shelf of this kind; None where nobody knows."""
+        seen = self.progress.last if self.progress is not None else None
+        totals = [count.total for count in (seen.stages if seen else ()) if count.stage == kind]
+        if totals and totals[0]:
+            return max(totals[0], self.kind(kind).shelves)
+        before = (
+            [each.shelves for each in self.known.kinds if each.kind == kind] if self.known else []
+        )
+        return before[0] if before else None
+
+    def back(self, kind: str = CONTACTS) -> int:
+        """How many people have their shelf of this kind, open."""
+        found = self.kind(kind)
+        return found.shelves - found.closed
+
+
+def paces_of(known: Known | None) -> tuple[Pace, ...]:
+    """What each stage of a recovery would take, from what was measured before the loss.
+
+    Work is shared out among kinds by their records.
+    """
+    if known is None or known.expected is None:
+        return ()
+    expected = known.expected
+    every = sum(kind.proven + kind.held for kind in known.kinds)
+    proving = expected.mirrored_s - expected.first_contact_s
+    taking = expected.contacts_s - expected.mirrored_s
+    found = []
+    for kind in known.kinds:
+        share = (kind.proven + kind.held) / every if every else 0.0
+        found.append(Pace(kind.kind + PROVEN, proving * share, expected.basis))
+        found.append(Pace(kind.kind, taking * share, expected.basis))
+    return tuple(found)
+
+
+def counted(bulletin: Bulletin) -> dict[str, int]:
+    """The figures that an update is told with, and compared by; none while those that are known
+    are from before the incident."""
+    if not bulletin.current:
+        return {}
+    figures = {"people with contacts back": bulletin.back()}
+    for kind in bulletin.kinds:
+        name = "accounts" if kind.kind == "account" else kind.kind
+        figures |= {
+            f"{name}: records proven": kind.proven,
+            f"{name}: records held": kind.held,
+            f"{name}: changes lost": kind.lost,
+        }
+    return figures
+
+
+def headline(bulletin: Bulletin) -> str:
+    """What matters most, in one sentence with figures."""
+    if bulletin.progress is None:
+        if bulletin.incident is not None:
+            return f"{bulletin.incident.title}. The recovery has not begun."
+        return _quiet(bulletin)
+    if bulletin.recovering or bulletin.incident is not None or _wanting(bulletin):
+        return f"{_back(bulletin)}{_missing(bulletin)}"
+    return f"No incident. {_back(bulletin)}{_missing(bulletin)}"
+
+
+def component(bulletin: Bulletin, kind: str) -> str:
+    """How a kind is served, in Statuspage's words, decided by figures.
+
+    Without a recovery only the incident says what it concerns, by the kind's name."""
+    if bulletin.progress is None:
+        incident = bulletin.incident
+        return MAJOR if incident is not None and kind in incident.affected else OPERATIONAL
+    people, back = bulletin.people(kind), bulletin.back(kind)
+    if bulletin.recovering and not back:
+        return MAJOR
+    if (people is not None and back < people) or (bulletin.recovering and people is None):
+        return PARTIAL
+    found = bulletin.kind(kind)
+    return DEGRADED if found.held or found.lost else OPERATIONAL
+
+
+def figures(bulletin: Bulletin) -> dict[str, Any]:
+    """Everything of a bulletin, as JSON can hold it."""
+    told: dict[str, Any] = plain(bulletin)
+    return told | {
+        "headline": headline(bulletin),
+        "figures_at": plain(_At(bulletin.figures_at))["figures_at"],
+        "people": bulletin.people(),
+        "people_with_contacts_back": bulletin.back(),
+        "kinds": plain(bulletin.kinds),
+    }
+
+
+@dataclass(frozen=True)
+class _At:
+    figures_at: int | None
+
+
+def _quiet(bulletin: Bulletin) -> str:
+    if bulletin.known is None:
+        return "No incident. No figures are known yet."
+    records = sum(kind.proven for kind in bulletin.kinds)
+    people = count(bulletin.known.people, "person has", "people have")
+    return f"No incident. {people} {count(records, 'record')} here."
+
+
+def _back(bulletin: Bulletin) -> str:
+    people, back = bulletin.people(), bulletin.back()
+    if people is None:
+        told = count(back, "person is", "people are")
+        return f"Contacts of {told} back; of how many is not known yet"
+    if back >= people:
+        return f"Contacts of all {count(people, 'person', 'people')} are back"
+    return f"Contacts of {back:,} of {count(people, 'person', 'people')} are back"
+
+
+def _wanting(bulletin: Bulletin) -> int:
+    return sum(kind.held + kind.lost + kind.closed for kind in bulletin.kinds)
+
+
+def _missing(bulletin: Bulletin) -> str:
+    found = [bulletin.kind(kind.kind) for kind in bulletin.kinds]
+    held, lost = sum(kind.held for kind in found), sum(kind.lost for kind in found)
+    told = []
+    if held:
+        told.append(f"{count(held, 'record is', 'records are')} held")
+    if lost:
+        told.append(f"{count(lost, 'change is', 'changes are')} lost")
+    return f"; {', '.join(told)}." if told else "."
