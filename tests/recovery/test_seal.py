@@ -194,7 +194,7 @@ class TestARace:
         """Begin in ``home`` while somebody meddles; whether it was fenced."""
         backend = Faulty(copy.place)
         checked = _over(check(copy.place, copy.kit), backend)
-        core, identity = open_home(home, checked, copy.place)
+        core, identity = open_home(home, checked)
         backend.plan = list(plan)
         try:
             seal(checked, identity, lambda: None)

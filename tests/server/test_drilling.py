@@ -10,7 +10,7 @@ import pytest
 from tests.rooms import CONTACTS, Service, make_service, put, put_many, quick_folder
 
 from stillhere.cli import main
-from stillhere.config import Settings
+from stillhere.config import Settings, save
 from stillhere.errors import BadInput, Unavailable, WrongKit
 from stillhere.recovery.drill import Drilled, past_drills
 from stillhere.recovery.workers import Workers
@@ -19,7 +19,6 @@ from stillhere.replication.start import Working
 from stillhere.server import drilling
 from stillhere.server.core import Opened
 from stillhere.server.drilling import drill
-from stillhere.server.recover import settle
 from stillhere.store.core import lock_home
 from stillhere.store.recovered import SCRATCH_FOLDER, files_beside
 from stillhere.vault.backends import BackendError
@@ -212,7 +211,7 @@ def test_a_vault_that_is_looked_at_can_not_be_changed(tmp_path: Path) -> None:
 def test_the_command_says_what_a_loss_would_cost(
     rehearsed: Rehearsed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settle(rehearsed.service.home, rehearsed.service.place, None)
+    save(rehearsed.service.home, Settings(vault=str(rehearsed.service.place)))
     asked = ["drill", "--kit", str(rehearsed.kit), "--home", str(rehearsed.service.home)]
     assert main(asked) == 0
     assert "every shelf came back as this core has it" in capsys.readouterr().out

@@ -77,7 +77,7 @@ class Drill(Recovery):
         """A core in scratch to which single shelves can be brought.
 
         Raises what a recovery's beginning raises; never changes the vault."""
-        checked = check(self._place, self._kit)
+        checked = check(self._places[0], self._kit, self._places[1:])
         vault = checked.vault
         unwritable = Vault(ReadOnly(vault.backend), vault.format, vault.verifier)
         self._checked = checked = replace(checked, vault=unwritable)
@@ -85,7 +85,7 @@ class Drill(Recovery):
         try:
             identity = msgspec.structs.replace(
                 new_identity(
-                    *(self._kit, self._place, checked.epochs[-1].number, checked.service),
+                    *(self._kit, self._places[0], checked.epochs[-1].number, checked.service),
                     recovering=True,
                 ),
                 journal_keys=checked.journal_keys,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from stillhere.config import places_of
 from stillhere.errors import BadInput
 from stillhere.recovery.drill import (
     Drill,
@@ -50,7 +51,8 @@ def drill(core: Opened, kit: Path, sample: int, tick: Tick) -> Drilled:
         before = read_heads(working.core)
         working.ship()
         times = _Times()
-        rehearsal = Drill(scratch, Path(core.settings.vault), open_kit(kit), times)
+        place, *more = places_of(core.settings)
+        rehearsal = Drill(scratch, place, open_kit(kit), times, more=more)
         try:
             brought = rehearsal.begin()
             try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stillhere.vault.backends import Backend, BackendError
+from collections.abc import Sequence
+
+from stillhere.vault.backends import Backend, BackendError, Readable, each
 
 
 class ReadOnly:
@@ -15,6 +17,11 @@ class ReadOnly:
         self.read_range = backend.read_range
         self.size = backend.size
         self.names = backend.names
+
+    @property
+    def copies(self) -> Sequence[Readable]:
+        """Every copy of the vault."""
+        return each(self._backend)
 
     def create(self, name: str, data: bytes) -> None:  # noqa: ARG002
         """Raises BackendError."""
