@@ -233,7 +233,7 @@ def test_interrupted_around_any_object_of_the_seal_it_goes_on(
         copy = service.copy(f"step {step}")
         backend = Faulty(copy.place)
         checked = _over(check(copy.place, copy.kit), backend)
-        core, identity = open_home(copy.home, checked, copy.place)
+        core, identity = open_home(copy.home, checked)
         backend.plan = [*[None] * step, fault]
         with suppress(Died):
             assert seal(checked, identity, lambda: None) == bool(backend.plan), (

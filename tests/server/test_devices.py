@@ -54,7 +54,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
         device.put("c.vcf", card("u3"))
         device.extra["token"] = device.sync().token
         device.extra["id"] = made.device.device
-    recover(Lost(tmp_path / "new", tmp_path / "older", tmp_path / "kit.txt"), refuse, refuse)
+    recover(Lost(tmp_path / "new", [tmp_path / "older"], tmp_path / "kit.txt"), refuse, refuse)
     return device
 
 
@@ -102,7 +102,7 @@ def test_its_export_is_merged_and_that_settles_it(
     with opened(home) as core:
         compact(core.working)
     shutil.rmtree(home)
-    recover(Lost(home, tmp_path / "older", tmp_path / "kit.txt"), refuse, refuse)
+    recover(Lost(home, [tmp_path / "older"], tmp_path / "kit.txt"), refuse, refuse)
     assert "was merged" in "\n".join(lines(report(home)))
 
 
