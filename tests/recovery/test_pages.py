@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
+from threading import Event
 
 import pytest
 from tests.recovery.service import Worn
 
-from stillhere.errors import Damaged
+from stillhere.errors import Damaged, Unavailable
+from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
+from stillhere.store import writer
+from stillhere.store.pages import settle
+from stillhere.store.shelf import ShelfRow
 
 
 @pytest.fixture
@@ -77,3 +83,36 @@ def test_a_page_that_rots_in_the_core_is_named_and_holds_up_nobody_else(
     assert sound.result().size == 1
     assert not verify(working).proven
     working.close()
+
+
+def test_a_disk_that_fills_while_rows_are_made_takes_nothing_of_the_group(
+    worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has then ended the transaction: whoever was in it before must not go on without."""
+    large, other = (person.account for person in worn.people[:2])
+    with worn.recovered(tmp_path / "before") as working:
+        body = os.urandom(1 << 20)
+        working.store.write(large, "contacts", lambda s: s.put("contacts", "n", body)).result()
+        compact(working)
+
+    def in_little_room(sql: sqlite3.Connection, row: ShelfRow) -> None:
+        if row.account == large:
+            (pages,) = sql.execute("PRAGMA page_count").fetchone()
+            sql.execute(f"PRAGMA max_page_count = {pages}")
+        settle(sql, row)
+
+    with worn.recovered(tmp_path / "home") as working:
+        monkeypatch.setattr(writer, "settle", in_little_room)
+        together = Event()
+        working.store.install(lambda _: together.wait(9))
+        group = [
+            working.store.write(account, "contacts", lambda s: s.put("contacts", "new", b"new"))
+            for account in (other, large)
+        ]
+        together.set()
+        for write in group:
+            with pytest.raises(Unavailable, match="full"):
+                write.result(9)
+        with working.store.read(other, "contacts") as shelf:
+            assert shelf.record("contacts", "new") is None
+        assert verify(working).proven

@@ -239,7 +239,8 @@ class Writer:
     def _draft(
         self, write: Write, shelves: dict[tuple[bytes, str], tuple[ShelfRow, ShelfChanges]]
     ) -> tuple[Any, int] | None:
-        """Run one write's function and apply what it drafted; its own error is its own."""
+        """Run one write's function and apply what it drafted; its own error is its own, the
+        database's is everybody's."""
         if write.done.done() or not write.done.set_running_or_notify_cancel():
             return None
         key = (write.account, write.kind)
@@ -248,6 +249,8 @@ class Writer:
             settle(self._sql, row)
             draft = ShelfWrite(self._sql, row, self._epoch, write.device)
             result = write.fn(draft)
+        except sqlite3.Error:  # it may have ended the transaction, with what others drafted
+            raise
         except BaseException as error:  # noqa: BLE001 (the caller's future raises it)
             with suppress(InvalidStateError):
                 write.done.set_exception(error)
