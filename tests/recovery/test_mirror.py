@@ -19,6 +19,7 @@ from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import open_core
 from stillhere.replication.verify import verify
 from stillhere.store.recovered import MIRROR_FOLDER
+from stillhere.vault import tail
 from stillhere.vault.tail import KEEP_BYTES
 
 MEGABYTE = 1 << 20
@@ -121,6 +122,45 @@ def test_a_broken_copy_is_made_good_from_the_vault(
         ruin(home)
 
     assert recover(worn, home, meddle, die=die).how == "whole"
+
+
+@pytest.fixture
+def large_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every object of the journal is too large to be kept in memory."""
+    monkeypatch.setattr(tail, "KEEP_BYTES", 600)
+
+
+@pytest.mark.usefixtures("large_tail")
+@pytest.mark.parametrize("ruin", [flip_all, empty_all, halve_all, delete_all])
+def test_a_broken_copy_of_the_tail_is_made_good_from_the_vault(
+    worn: Worn, tmp_path: Path, ruin: Callable[[Path], None]
+) -> None:
+    home = tmp_path / "home"
+    assert recover(worn, home, lambda: ruin(home)).how == "whole"
+
+
+@pytest.mark.usefixtures("large_tail")
+def test_a_bulk_that_is_begun_again_reads_the_tail_from_the_vault(
+    worn: Worn, tmp_path: Path
+) -> None:
+    """In the same process, which has the copies of the first time yet."""
+    lives = []
+
+    def announce(event: str, **_: object) -> None:
+        if event == "mirrored":
+            lives.append(event)
+            if len(lives) == 1:
+                raise Stopped
+
+    recovery = worn.recovery(tmp_path / "home", announce)
+    working = recovery.begin()
+    with pytest.raises(Stopped):
+        recovery.run()
+    recovery.run()
+    for person in worn.people:
+        person.book.end_epoch(working.identity.epoch)
+    assert judge(working, worn).how == "whole"
+    working.close()
 
 
 @pytest.mark.usefixtures("many")

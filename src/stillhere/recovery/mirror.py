@@ -65,12 +65,14 @@ def overlay(near: Near, vault: Vault) -> Vault:
     return Vault(Overlay(near, vault.backend), vault.format, vault.verifier)
 
 
-def mirror_tail(tail: Tail, folder: Path, near: Near, vault: Vault) -> None:
-    """Bring the journal's large objects near, to be read from ``vault``; the others are in
-    memory already."""
+def mirror_tail(tail: Tail, folder: Path, near: Near, vault: Vault, far: Vault) -> None:
+    """Bring the journal's large objects near from ``far``, to be read from ``vault``; the others
+    are in memory already."""
     large = [source for source in tail.sources if source.whole is None]
     if not large:
         return
+    for source in large:  # one that was near before lay in a file of this one's name
+        source.vault = far
     file = NearFile(folder)
     for source in large:
         with suppress(Missing, Damaged):  # a part of it must not stand before the vault

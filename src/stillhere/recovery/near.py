@@ -70,9 +70,12 @@ class Near:
         length = max(0, min(length, region.size - offset))
         try:
             with region.path.open("rb", buffering=0) as file:
-                return os.pread(file.fileno(), length, region.start + offset)
+                data = os.pread(file.fileno(), length, region.start + offset)
         except OSError:
             raise Missing(name) from None
+        if len(data) < length:  # it is not all there
+            raise Missing(name)
+        return data
 
     def size(self, name: str) -> int:
         """An object's size in bytes. Raises Missing."""

@@ -246,7 +246,8 @@ class Recovery:
         untrusted = mirror(anchor, buckets, workers, self._keys, tick, store.gate.give_way)
         anchor.look_for_later(kinds)
         anchor.vault, anchor.far = overlay(near, checked.vault), checked.vault
-        mirror_tail(anchor.tail, self._home / MIRROR_FOLDER / "tail", near, anchor.vault)
+        folder = self._home / MIRROR_FOLDER / "tail"
+        mirror_tail(anchor.tail, folder, near, anchor.vault, checked.vault)
         self._knocks.waiting = waiting
         self._announce(
             "mirrored",

@@ -102,11 +102,11 @@ class Anchor:
         bucket = bucket_of(account, self.vault.bucket_bits)
         manifest, entry = self._find(account, kind, bucket)
         broken = self.broken.get((kind, bucket), "")
-        vault = (self.far if far else None) or self.vault
+        vault, tail = self.vault, self.tail
+        if far and self.far is not None:
+            vault, tail = self.far, tail.read_from(self.far)
         later = self._known_later(kind, bucket).get(account, 0)
-        return ShelfSource(
-            vault, manifest, entry, self.tail, account, kind, self.epoch, broken, later
-        )
+        return ShelfSource(vault, manifest, entry, tail, account, kind, self.epoch, broken, later)
 
     def _find(
         self, account: bytes, kind: str, bucket: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -185,6 +185,11 @@ class Tail:
             for row in unpack_rows(source.header.rows):
                 index.setdefault((row.account, unpad_kind(row.kind)), []).append((source, row))
         self._index = index
+
+    def read_from(self, vault: Vault) -> Tail:
+        """The same, with parts that are read from this vault, or are in memory."""
+        sources = [replace(source, vault=vault) for source in self.sources]
+        return Tail(sources, self.gaps, self.ends, self.size)
 
     def shelves(self) -> set[tuple[bytes, str]]:
         """Every shelf that the tail touches, those of lost segments included where known."""
