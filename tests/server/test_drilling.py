@@ -130,6 +130,22 @@ def test_what_the_vault_has_lost_is_named_and_the_core_keeps_it(
             assert len(shelf.records(CONTACTS)) >= 3
 
 
+@pytest.mark.parametrize("sample", [0, PEOPLE], ids=["everybody", "a sample"])
+def test_who_is_erased_meanwhile_is_no_flaw(
+    rehearsed: Rehearsed, monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    class Erasing(drilling.Drill):
+        def begin(self) -> Working:
+            for number in range(1, PEOPLE):
+                account = rehearsed.people[number]
+                rehearsed.working.eraser.erase(account, f"person {number}")
+            return super().begin()
+
+    monkeypatch.setattr(drilling, "Drill", Erasing)
+    drilled = rehearsed.drill(sample)
+    assert (drilled.accounts, drilled.flaws) == (1, [])
+
+
 def test_what_is_written_meanwhile_is_no_flaw(
     rehearsed: Rehearsed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillhere.errors import Closed
+from stillhere.errors import Closed, Erased
 from stillhere.recovery.check import check
 from stillhere.recovery.install import Verdict
 from stillhere.recovery.recovery import Recovery
@@ -102,7 +102,7 @@ class Drill(Recovery):
     def knock(self, account: bytes, kind: str) -> bool:
         """Bring one shelf, its account's own first; whether it is open now."""
         gate, core = self.working.store.gate, self.working.core
-        with suppress(Closed):
+        with suppress(Closed, Erased):
             self._knocks.open(account, kind)
             gate.check(account, kind, core.reader())
             return True
