@@ -51,3 +51,17 @@ def test_a_key_is_unwrapped_once_and_forgotten_when_its_account_is_erased(worn: 
         with pytest.raises(Damaged):
             keys.get(account)
     assert not any(known[account] in keys.of_bucket(b) for account in known for b in (0, 1))
+
+
+def test_a_forgotten_key_does_not_come_back_with_what_a_process_had_begun(worn: Worn) -> None:
+    checked = check(worn.place, worn.kit)
+    account, other = list_keys(checked.vault)[:2]
+    bucket = bucket_of(account, BUCKET_BITS)
+    keys = KitKeys(checked)
+    begun = pack_keys({account: keys.get(account)})
+    keys.forget([account])
+    keys.learn(bucket, begun)
+    assert keys.of_bucket(bucket) == b""
+    with pytest.raises(Damaged):
+        keys.get(account)
+    assert keys.get(other)

@@ -37,6 +37,7 @@ class KitKeys:
         self._checked = checked
         self._opened = unpack_keys(packed)
         self._buckets: dict[int, bytes] = {}
+        self._forgotten: set[bytes] = set()
         self._lock = Lock()  # a key that is to be forgotten is not to come back
 
     def get(self, account: bytes) -> bytes:
@@ -44,13 +45,18 @@ class KitKeys:
         key = self._opened.get(account) or self._find(account)
         if key is None:
             key = read_data_key(self._checked.vault, self._checked.unwrapper, account)
-            self._opened[account] = key
+            with self._lock:
+                if account in self._forgotten:
+                    raise Damaged("the account of this key was erased")
+                self._opened[account] = key
         return key
 
     def learn(self, bucket: int, packed: bytes) -> None:
         """Take in keys of a bucket that a worker process has unwrapped."""
         with self._lock:
             keys = unpack_keys(self._buckets.get(bucket, b"")) | unpack_keys(packed)
+            for account in keys.keys() & self._forgotten:
+                del keys[account]
             self._buckets[bucket] = pack_keys(keys)
             for account in keys:
                 self._opened.pop(account, None)
@@ -63,6 +69,7 @@ class KitKeys:
         """Let go of the keys of accounts that are erased."""
         with self._lock:
             for account in accounts:
+                self._forgotten.add(account)
                 self._opened.pop(account, None)
                 bucket = bucket_of(account, self._checked.vault.bucket_bits)
                 keys = unpack_keys(self._buckets.get(bucket, b""))
