@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sqlite3
 from pathlib import Path
 from threading import Event
@@ -11,6 +13,7 @@ import pytest
 from tests.recovery.service import Worn
 
 from stillhere.errors import Damaged, Unavailable
+from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
@@ -95,11 +98,11 @@ def test_a_disk_that_fills_while_rows_are_made_takes_nothing_of_the_group(
         working.store.write(large, "contacts", lambda s: s.put("contacts", "n", body)).result()
         compact(working)
 
-    def in_little_room(sql: sqlite3.Connection, row: ShelfRow) -> None:
+    def in_little_room(sql: sqlite3.Connection, row: ShelfRow) -> int:
         if row.account == large:
             (pages,) = sql.execute("PRAGMA page_count").fetchone()
             sql.execute(f"PRAGMA max_page_count = {pages}")
-        settle(sql, row)
+        return settle(sql, row)
 
     with worn.recovered(tmp_path / "home") as working:
         monkeypatch.setattr(writer, "settle", in_little_room)
@@ -116,3 +119,57 @@ def test_a_disk_that_fills_while_rows_are_made_takes_nothing_of_the_group(
         with working.store.read(other, "contacts") as shelf:
             assert shelf.record("contacts", "new") is None
         assert verify(working).proven
+
+
+def test_rows_that_are_made_count_for_how_much_is_done_at_once(
+    worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MAX_GROUP_CHANGES", 2)  # less than a shelf has
+    with worn.recovered(tmp_path / "home") as working:
+        accounts = paged(working)
+        before = len(list(worn.place.rglob("*.seg")))
+        together = Event()
+        working.store.install(lambda _: together.wait(9))
+        group = [
+            working.store.write(account, "contacts", lambda s: s.put("contacts", "new", b"new"))
+            for account in accounts
+        ]
+        together.set()
+        for write in group:
+            write.result(9)
+        assert len(accounts) > 1
+        assert len(list(worn.place.rglob("*.seg"))) == before + len(accounts)
+
+
+def test_no_key_stays_when_a_core_is_whole(worn: Worn, tmp_path: Path) -> None:
+    recovery = worn.recovery(tmp_path / "home")
+    working = recovery.begin()
+    recovery.run()
+    kept = vars(recovery)
+    assert not {"_kit", "_keys", "_checked", "_knocks", "anchor"} & kept.keys()
+    recovery.run()  # says once more that it is whole
+    working.close()
+
+
+def test_a_disk_that_fills_while_shelves_are_laid_beside_is_told(
+    worn: Worn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that ends early is gone on with, and what can't be written is no file that is
+    cut short."""
+    monkeypatch.setattr(Workers, "many", True)
+    recovery = worn.recovery(tmp_path / "home")
+    working = recovery.begin()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with worn.copy(tmp_path / "two").recovered(tmp_path / "other"):
+            pass  # loads what is loaded late
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 10, limits[1]))
+        with pytest.raises(Unavailable, match="bulk was interrupted"):
+            recovery.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    recovery.run()
+    assert verify(working).proven
+    working.close()

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.rooms import CONTACTS, Service, make_service, put, put_many, quick_folder
 
 from stillhere.cli import main
 from stillhere.config import Settings, save
 from stillhere.errors import BadInput, Unavailable, WrongKit
-from stillhere.recovery.drill import Drilled, past_drills
+from stillhere.recovery.drill import Drilled, Flaw, keep_drilled, past_drills
 from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
@@ -21,6 +22,7 @@ from stillhere.server.core import Opened
 from stillhere.server.drilling import drill
 from stillhere.store.core import lock_home
 from stillhere.store.recovered import SCRATCH_FOLDER, files_beside
+from stillhere.store.schema import set_meta
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.read_only import ReadOnly
@@ -237,3 +239,16 @@ def test_the_command_says_what_a_loss_would_cost(
     told = capsys.readouterr()
     assert "Missing    person" in told.out
     assert f"{PEOPLE} shelves" in told.err
+
+
+def test_a_core_remembers_so_many_drills_and_so_much_of_each(rehearsed: Rehearsed) -> None:
+    core = rehearsed.working.core
+    flaws = [Flaw(b"%016d" % n, CONTACTS, "gone") for n in range(300)]
+    found = Drilled(0, 0, 300, 600, 9000, 0, 0.1, 0.2, {}, 0.3, 300, flaws)
+    for at in range(50):
+        keep_drilled(core.reader(), msgspec.structs.replace(found, at=at))
+    kept = past_drills(core)
+    assert [one.at for one in kept] == list(range(10, 50))
+    assert {(len(one.flaws), one.flawed) for one in kept} == {(100, 300)}
+    set_meta(core.reader(), "drills", msgspec.msgpack.encode([{"of": "another version"}]))
+    assert past_drills(core) == []

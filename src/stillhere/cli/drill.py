@@ -36,7 +36,7 @@ def run(
     if drilled.flaws:
         from stillhere.status.words import count
 
-        shelves = count(len({flaw[:2] for flaw in drilled.flaws}), "shelf", "shelves")
+        shelves = count(drilled.flawed, "shelf", "shelves")
         raise Damaged(
             f"a loss now would cost something of {shelves}",
             safe="this core has everything yet, and nothing was changed",

@@ -82,14 +82,14 @@ def mirror_bucket(bucket: Bucket) -> Mirrored:
         return Mirrored(bucket.kind, bucket.bucket)
     packs = Ahead(vault.backend)  # chunks lie in the order of the accounts, as the shelves do
     chunks = _Chunks(view.near, manifest, packs)
-    pages = _Pages(bucket, view.beside) if bucket.others is not None else None
+    pages = _Pages(bucket, view.beside) if bucket.touched is not None else None
     keys = KitKeys(checked, bucket.keys)
     prover = _Prover(bucket, vault, manifest, packs)
     found: dict[bytes, bytes] = {}
     damaged, records = set(), 0
     for entry in manifest.shelves:
         account = entry.account
-        if account in checked.erased:
+        if account in checked.erased or account in bucket.there:
             continue
         try:
             data_key = found[account] = keys.get(account)
@@ -149,7 +149,7 @@ class _Pages:
     def __init__(self, bucket: Bucket, beside: Beside) -> None:
         home = Path(bucket.home)
         self._epoch = bucket.epoch
-        self._others = bucket.others or frozenset()
+        self._touched = bucket.touched or frozenset()
         self._beside = beside
         beside.begin()
         self._erased = _erased_by_now(home)  # after the file is there: an erasure waits for it
@@ -161,7 +161,7 @@ class _Pages:
 
     def add(self, account: bytes, shelf: Plain | Image, data_key: bytes) -> bool:
         """Keep a shelf as a page; False for one that is not to lie here."""
-        if account in self._others:
+        if account in self._touched:
             return False
         if account in self._erased:
             return True

@@ -31,6 +31,7 @@ from stillhere.vault.backends.read_only import ReadOnly
 from stillhere.vault.opened import Vault
 
 KEPT = 40  # drills that a core remembers
+KEPT_FLAWS = 100  # of each
 
 Shelf = tuple[bytes, str]
 
@@ -55,7 +56,8 @@ class Drilled(msgspec.Struct, frozen=True):
 
     ``sample`` is how many accounts were drawn, 0 for everybody. Times in milliseconds since 1970,
     lengths in seconds from the start of a recovery; None where a sample does not tell. ``moving``
-    counts shelves that were written to meanwhile, so that their chains can't be compared."""
+    counts shelves that were written to meanwhile, so that their chains can't be compared,
+    ``flawed`` those with flaws."""
 
     at: int
     sample: int
@@ -67,6 +69,7 @@ class Drilled(msgspec.Struct, frozen=True):
     mirrored_s: float | None
     stages: dict[str, float]
     whole_s: float | None
+    flawed: int
     flaws: list[Flaw]
 
 
@@ -178,15 +181,22 @@ def _incomplete(drilled: Core) -> Iterator[tuple[bytes, str, Verdict]]:
 
 def keep_drilled(sql: sqlite3.Connection, drilled: Drilled) -> None:
     """Remember a drill, in the transaction at hand."""
-    kept = _decode_all(get_meta(sql, "drills") or _NONE)
-    set_meta(sql, "drills", msgspec.msgpack.encode([*kept, drilled][-KEPT:]))
+    short = msgspec.structs.replace(drilled, flaws=drilled.flaws[:KEPT_FLAWS])
+    kept = _read_drills(get_meta(sql, "drills"))
+    set_meta(sql, "drills", msgspec.msgpack.encode([*kept, short][-KEPT:]))
 
 
 def past_drills(core: Core) -> list[Drilled]:
-    """The drills that a core remembers, oldest first."""
-    return _decode_all(get_meta(core.reader(), "drills") or _NONE)
+    """The drills that a core remembers, oldest first, each with its first flaws."""
+    return _read_drills(get_meta(core.reader(), "drills"))
 
 
-_NONE = msgspec.msgpack.encode([])
+def _read_drills(kept: bytes | None) -> list[Drilled]:
+    try:
+        return [] if kept is None else _decode_all(kept)
+    except msgspec.ValidationError:  # another version's
+        return []
+
+
 _decode_all = msgspec.msgpack.Decoder(list[Drilled]).decode
 _decode_verdict = msgspec.msgpack.Decoder(Verdict).decode

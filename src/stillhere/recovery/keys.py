@@ -68,13 +68,15 @@ class KitKeys:
     def forget(self, accounts: Iterable[bytes]) -> None:
         """Let go of the keys of accounts that are erased."""
         with self._lock:
-            for account in accounts:
-                self._forgotten.add(account)
+            new = set(accounts) - self._forgotten
+            self._forgotten |= new
+            buckets = {bucket_of(account, self._checked.vault.bucket_bits) for account in new}
+            for account in new:
                 self._opened.pop(account, None)
-                bucket = bucket_of(account, self._checked.vault.bucket_bits)
-                keys = unpack_keys(self._buckets.get(bucket, b""))
-                if keys.pop(account, None) is not None:
-                    self._buckets[bucket] = pack_keys(keys)
+            for bucket in buckets & self._buckets.keys():
+                keys = unpack_keys(self._buckets[bucket])
+                kept = {account: key for account, key in keys.items() if account not in new}
+                self._buckets[bucket] = pack_keys(kept)
 
     def failing(self, account: bytes) -> str:
         """Why an account's key can't be had, "" when it can."""

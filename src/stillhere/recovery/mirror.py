@@ -34,14 +34,19 @@ def buckets_of(
     """Every bucket of these kinds that the root manifest names, kind by kind.
 
     ``beside``: shelves become pages in files beside the core, but for those that the journal
-    has touched and those that the core has; none where the journal has gaps, which may touch
-    any."""
+    has touched; none where the journal has gaps, which may touch any. What the core has already
+    is left out."""
     bits = anchor.vault.bucket_bits
     found = []
     for kind in kinds:
-        others = defaultdict(set)
-        for account in core.shelves_of(kind) | anchor.touched(kind):
-            others[bucket_of(account, bits)].add(account)
+        there: defaultdict[int, set[bytes]] = defaultdict(set)
+        touched: defaultdict[int, set[bytes]] = defaultdict(set)
+        for accounts, of_bucket in (
+            (core.shelves_of(kind), there),
+            (anchor.touched(kind), touched),
+        ):
+            for account in accounts:
+                of_bucket[bucket_of(account, bits)].add(account)
         found += [
             Bucket(
                 places_of(checked.vault.backend),
@@ -53,7 +58,8 @@ def buckets_of(
                 bucket,
                 *anchor.root.buckets[kind][bucket],
                 anchor.epoch,
-                others=frozenset(others[bucket]) if beside and not anchor.tail.gaps else None,
+                there=frozenset(there[bucket]),
+                touched=frozenset(touched[bucket]) if beside and not anchor.tail.gaps else None,
             )
             for bucket in anchor.buckets(kind)
         ]

@@ -40,10 +40,13 @@ class NearFile:
         return region
 
     def write(self, region: Region, offset: int, data: bytes) -> None:
-        """Fill a part of a region. Raises Damaged where the object has no such part."""
+        """Fill a part of a region. Raises Damaged where the object has no such part, OSError."""
         if not 0 <= offset <= region.size - len(data):
             raise Damaged("a part of an object lies past its end")
-        os.pwrite(self._file.fileno(), data, region.start + offset)
+        at, left = region.start + offset, memoryview(data)
+        while left:  # on a disk that is nearly full a write may end early
+            written = os.pwrite(self._file.fileno(), left, at)
+            at, left = at + written, left[written:]
 
     def close(self) -> None:
         """Nothing more is coming."""

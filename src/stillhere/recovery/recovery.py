@@ -25,7 +25,9 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -208,6 +210,7 @@ class Recovery:
         store = self.working.store
         kinds = [stage.kind for stage in self.stages]
         with (
+            _in_words(),
             Workers(self._checked.vault, kinds) as workers,
             store.core.checkpointing_beside(lambda pragma: store.install(_executing(pragma))),
         ):
@@ -317,6 +320,7 @@ class Recovery:
         sys.setswitchinterval(0.005)
         self._announce_whole(Tally(*map(sum, zip(*self._tallies.values(), strict=True))))
         clear_mirror(self._home)
+        del self._kit, self._checked, self._keys, self._knocks, self.anchor  # no key stays
 
     def _announce_whole(self, tally: Tally) -> None:
         working = self.working
@@ -332,6 +336,20 @@ class Recovery:
             accounts=working.store.accounts.count(),
             erased=len(read_erased(working.core.reader())),
         )
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What can befall any program, as somebody who has to do something about it wants it told."""
+    try:
+        yield
+    except (BrokenExecutor, OSError, sqlite3.Error) as error:
+        raise Unavailable(
+            f"the bulk was interrupted: {str(error) or type(error).__name__}",
+            safe="what is back is in the core, and everything acknowledged is in the vault",
+            hint="look at the machine's memory and the room on its disk; then the same command"
+            " goes on",
+        ) from error
 
 
 def _start_over(core: Core) -> None:

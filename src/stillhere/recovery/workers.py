@@ -53,7 +53,9 @@ class Bucket:
     epoch: int
     keys: bytes = field(default=b"", repr=False)
     """Data keys of accounts in it that are open already, packed."""
-    others: frozenset[bytes] | None = None
+    there: frozenset[bytes] = frozenset()
+    """Accounts whose shelf the core has already."""
+    touched: frozenset[bytes] | None = None
     """Accounts whose shelf is not to become a page beside the core (None: no shelf is)."""
 
 

@@ -31,7 +31,7 @@ from stillhere.store.erased import (
     read_erased,
     settle_erased,
 )
-from stillhere.store.recovered import files_beside
+from stillhere.store.recovered import clear_scratch, files_beside
 from stillhere.store.store import Store
 from stillhere.vault.backends import BackendError, Missing
 from stillhere.vault.codec import forget_keys
@@ -204,11 +204,12 @@ class Eraser:
 
     def _wait_for_files(self) -> None:
         """What a recovery has laid beside before the account was erased goes in time."""
+        clear_scratch(self._core.home)
         there = files_beside(self._core.home)
         until = time.monotonic() + BESIDE_S
         while there & files_beside(self._core.home):
             if time.monotonic() > until:
-                raise Unavailable("shelves that a recovery brings lie beside the core yet")
+                raise Unavailable("what a recovery or a drill brings lies beside the core yet")
             time.sleep(0.05)
 
     def _settle(self, accounts: list[bytes], what: str) -> None:

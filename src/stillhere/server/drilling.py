@@ -116,6 +116,7 @@ def _judge(
     tally = tally_verdicts(brought.core)
     steps = times.reached
     among = None if chosen is None else frozenset(chosen)
+    flaws = list(compare(before, after, brought.core, among))
     return Drilled(
         at=time.time_ns() // 1_000_000,
         sample=0 if chosen is None else len(chosen),
@@ -127,7 +128,8 @@ def _judge(
         mirrored_s=steps.get("mirrored"),
         stages={step.split()[1]: at for step, at in steps.items() if step.startswith("stage ")},
         whole_s=steps.get("whole"),
-        flaws=list(compare(before, after, brought.core, among)),
+        flawed=len({(flaw.account, flaw.kind) for flaw in flaws}),
+        flaws=flaws,
     )
 
 

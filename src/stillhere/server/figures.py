@@ -171,8 +171,7 @@ def _last_drill(core: Core) -> LastDrill | None:
     if not drills:
         return None
     last = drills[-1]
-    flawed = len({(flaw.account, flaw.kind) for flaw in last.flaws})
-    return LastDrill(last.at, last.accounts, bool(last.sample), last.whole_s, flawed)
+    return LastDrill(last.at, last.accounts, bool(last.sample), last.whole_s, last.flawed)
 
 
 def _loss(core: Core, accounts: int, records: int) -> Loss | None:

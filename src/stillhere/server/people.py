@@ -30,6 +30,7 @@ from stillhere.store import ACCOUNT, Core, State, Store
 from stillhere.store.accounts import CREDENTIALS, find_folded, fold_name
 from stillhere.store.erased import read_erased
 from stillhere.store.pages import open_shelf
+from stillhere.store.schema import snapshot
 from stillhere.store.shelf import find_shelf
 from stillhere.vault.keys import digest_name
 
@@ -116,8 +117,9 @@ def _person(core: Core, verdicts: list[ShelfVerdict]) -> PersonReport:
 def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
     said = found.verdict
     sql = core.reader()
-    row = find_shelf(sql, found.account, found.kind) if found.held_now else None
-    held = {record[:2] for record in open_shelf(sql, row).held()} if row is not None else set()
+    with snapshot(sql):
+        row = find_shelf(sql, found.account, found.kind) if found.held_now else None
+        held = {record[:2] for record in open_shelf(sql, row).held()} if row is not None else set()
     missing = [
         _missing(found.kind, lost) for lost in said.held if (lost.collection, lost.href) in held
     ]

@@ -70,7 +70,7 @@ def measure(working: Working) -> Rates | None:
     records = sum(shelf.records for shelf in sample)
     if not records:
         return None
-    take_s = _take_in(sample)
+    take_s = _take_in(sample, working.core.home)
     rates = Rates(
         at=time.time_ns() // 1_000_000,
         shelves=len(sample),
@@ -118,8 +118,9 @@ def _prove_sample(working: Working, anchor: Anchor) -> list[Recovered]:
     return sample
 
 
-def _take_in(sample: list[Recovered]) -> float:
-    with tempfile.TemporaryDirectory(prefix="stillhere-") as scratch:
+def _take_in(sample: list[Recovered], home: Path) -> float:
+    """In the home: what lies there for a moment can be read by whoever can read the core."""
+    with tempfile.TemporaryDirectory(prefix="rates-", dir=home) as scratch:
         sql = connect(Path(scratch), create=True)
         try:
             began = time.perf_counter()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from stillhere.errors import Damaged
 from stillhere.store.pages import open_shelf
 from stillhere.store.records import Record
+from stillhere.store.schema import snapshot
 from stillhere.store.shelf import find_shelf
 
 NAME_BYTES = 32
@@ -97,8 +98,8 @@ def measure_account(sql: sqlite3.Connection, account: bytes) -> Extent:
         (account,),
     ).fetchone()
     devices: list[Record] = []
-    row = find_shelf(sql, account, "account")
-    with suppress(Damaged):  # what is broken can be erased all the same
+    with suppress(Damaged), snapshot(sql):  # what is broken can be erased all the same
+        row = find_shelf(sql, account, "account")
         devices = open_shelf(sql, row).records("devices") if row is not None else []
     return Extent(records or 0, size or 0, len(devices))
 

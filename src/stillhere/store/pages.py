@@ -29,6 +29,7 @@ Sheet = tuple[bytes, bytes]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
+KEPT_PIECES = 4  # open at once: bodies lie in them nearly in the order of their names
 _IN_PIECE = (1 << PLACE_SHIFT) - 1
 
 
@@ -100,19 +101,32 @@ def open_shelf(connection: sqlite3.Connection, row: ShelfRow) -> Shelf:
     return RowShelf(connection, row) if row.settled else PageShelf(connection, row)
 
 
-def settle(connection: sqlite3.Connection, row: ShelfRow) -> None:
-    """Make a page into rows, once, in the transaction at hand.
+def settle(connection: sqlite3.Connection, row: ShelfRow) -> int:
+    """Make a page into rows, once, in the transaction at hand; returns how many.
 
-    Raises Damaged, before anything is changed, where the page does not prove itself."""
+    Raises Damaged, with nothing changed, where the page does not prove itself."""
     if row.settled:
-        return
+        return 0
     page = Page(connection, row.id)
-    bodies = [page.body(number) for number in range(len(page.roster))]
+    connection.execute("SAVEPOINT settle")
+    try:
+        _make_rows(connection, row.id, page)
+    except Damaged:
+        connection.execute("ROLLBACK TO settle")
+        raise
+    finally:
+        if connection.in_transaction:  # a full disk has ended it
+            connection.execute("RELEASE settle")
+    row.settled = 1
+    return len(page.roster)
+
+
+def _make_rows(connection: sqlite3.Connection, shelf: int, page: Page) -> None:
     roster = page.roster
     connection.executemany(
         "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         zip(
-            repeat(row.id),
+            repeat(shelf),
             roster.collections,
             roster.hrefs,
             roster.seqs,
@@ -123,18 +137,17 @@ def settle(connection: sqlite3.Connection, row: ShelfRow) -> None:
             roster.sizes,
             roster.digest_list(),
             roster.modified,
-            bodies,
+            map(page.body, range(len(roster))),  # proven one by one, on their way
             strict=False,
         ),
     )
     connection.executemany(
         "INSERT INTO positions VALUES (?, ?, ?)",
-        [(row.id, name, page.position(name)) for name in dict.fromkeys(roster.collections)],
+        [(shelf, name, page.position(name)) for name in dict.fromkeys(roster.collections)],
     )
     for table in ("pages", "pieces"):
-        connection.execute(f"DELETE FROM {table} WHERE shelf = ?", (row.id,))  # noqa: S608
-    connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (row.id,))
-    row.settled = 1
+        connection.execute(f"DELETE FROM {table} WHERE shelf = ?", (shelf,))  # noqa: S608
+    connection.execute("UPDATE shelves SET settled = 1 WHERE id = ?", (shelf,))
 
 
 class Page:
@@ -221,6 +234,8 @@ class Page:
             ).fetchone()
             if row is None:
                 raise Damaged("a page of the core lacks one of its pieces")
+            if len(self._pieces) == KEPT_PIECES:
+                del self._pieces[next(iter(self._pieces))]
             piece = self._pieces[number] = open_piece(row[0])
         return piece
 

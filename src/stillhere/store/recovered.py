@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from io import FileIO
+from io import BufferedWriter
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -123,7 +123,7 @@ class Beside:
         self._path = home / _FOLDER / name
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._numbers = count(1)
-        self._file: FileIO | None = None
+        self._file: BufferedWriter | None = None
 
     def begin(self) -> None:
         """Have a file for what is laid down until this is called again: it is there from now on,
@@ -132,14 +132,15 @@ class Beside:
             return
         self.close()
         path = self._path.with_name(f"{self._path.name}-{next(self._numbers)}")
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("wb")
 
     def lay(self, shelves: Sequence[Recovered]) -> Batch:
-        """Lay down a batch, which is not empty."""
+        """Lay down a batch, which is not empty. Raises OSError where there is no room for it."""
         assert self._file is not None
         data, key = _encode(shelves), os.urandom(32)
         offset = self._file.tell()
         self._file.write(data)
+        self._file.flush()
         # GMAC (NIST SP 800-38D): no other seal is as quick
         tag = AESGCM(key).encrypt(_NONCE, b"", data)
         return Batch(Path(self._file.name), offset, len(data), key, tag, shelves[0].account)

@@ -9,6 +9,8 @@ Until a recovered shelf is first written to (``settled``), it has no rows but on
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stillhere.errors import Damaged, NotFound
@@ -169,6 +171,16 @@ def _check_version(connection: sqlite3.Connection, path: Path, *, create: bool) 
             safe="nothing was changed",
             hint="use the version of stillhere that wrote it, or recover from the vault",
         )
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything that is read meanwhile is of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
 
 
 def clear_rows(connection: sqlite3.Connection) -> None:

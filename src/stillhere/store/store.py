@@ -17,6 +17,7 @@ from stillhere.store.gate import Gate
 from stillhere.store.journal import Journal
 from stillhere.store.logins import Logins
 from stillhere.store.pages import open_shelf
+from stillhere.store.schema import snapshot
 from stillhere.store.shelf import Shelf
 from stillhere.store.tokens import Tokens
 from stillhere.store.writer import Write, Writer
@@ -51,11 +52,8 @@ class Store:
 
         Raises Closed, NotFound, or what halts the core (Fenced, Unavailable)."""
         connection = self.core.reader()
-        connection.execute("BEGIN")
-        try:
+        with snapshot(connection):
             yield open_shelf(connection, self.gate.check(account, kind, connection))
-        finally:
-            connection.execute("COMMIT")
 
     def write(
         self, account: bytes, kind: str, fn: Callable[[ShelfWrite], T], *, device: str = ""

@@ -239,14 +239,14 @@ class Writer:
     def _draft(
         self, write: Write, shelves: dict[tuple[bytes, str], tuple[ShelfRow, ShelfChanges]]
     ) -> tuple[Any, int] | None:
-        """Run one write's function and apply what it drafted; its own error is its own, the
-        database's is everybody's."""
+        """Run one write's function and apply what it drafted: its result, and how many rows were
+        made for it. Its own error is its own, the database's is everybody's."""
         if write.done.done() or not write.done.set_running_or_notify_cancel():
             return None
         key = (write.account, write.kind)
         try:
             row, pending = shelves.get(key) or self._open(write)
-            settle(self._sql, row)
+            settled = settle(self._sql, row)
             draft = ShelfWrite(self._sql, row, self._epoch, write.device)
             result = write.fn(draft)
         except sqlite3.Error:  # it may have ended the transaction, with what others drafted
@@ -259,7 +259,7 @@ class Writer:
             apply_changes(self._sql, row, draft.changes_made)
             pending.changes.extend(draft.changes_made)
             shelves[key] = (row, pending)
-        return result, len(draft.changes_made)
+        return result, len(draft.changes_made) + settled
 
     def _open(self, write: Write) -> tuple[ShelfRow, ShelfChanges]:
         row = self._gate.check(write.account, write.kind, self._sql)
