@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "verify",
     "compact": "compact",
     "drill": "drill",
+    "survey": "survey",
     "recover": "recover",
     "heal": "heal",
     "accept": "accept",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,34 +52,72 @@ def check(place: Path, kit: Kit, more: Sequence[Path] = ()) -> Checked:
     """Prove that a recovery can begin, from any or all of a vault's copies.
 
     Raises NotAVault, FutureVault or WrongKit, Unavailable when the place can't be read."""
-    vault, unreached = open_reached((place, *more), kit.root_public)
+    vault, unreached = _reach((place, *more), kit)
+    with _refusing(vault):
+        epochs = read_epochs(vault)
+        _check_halves(vault, epochs)
+        _check_root(vault, epochs)
+        checked = _open(vault, kit, epochs, read_service_keys(vault, kit), unreached)
+        _check_a_key(vault, checked.unwrapper)
+    return checked
+
+
+def look(places: Sequence[Path], kit: Kit) -> tuple[Checked, str]:
+    """Open what is left of a vault, for whoever only reads in it; and why a recovery would
+    refuse it ("" where it would not).
+
+    Raises what ``check`` raises where nothing says what must exist."""
+    try:
+        return check(places[0], kit, places[1:]), ""
+    except NotAVault as error:
+        refusal = error.what
+    vault, unreached = _reach(places, kit)
+    with _refusing(vault):
+        epochs = read_epochs(vault)
+        _check_root(vault, epochs)
+        return _open(vault, kit, epochs, ServiceKeys(b"", b""), unreached), refusal
+
+
+def _reach(places: Sequence[Path], kit: Kit) -> tuple[Vault, list[Unreached]]:
+    vault, unreached = open_reached(places, kit.root_public)
     if vault.id != kit.vault:
         raise WrongKit(
             "this kit's vault: line is that of another vault",
             safe="nothing was changed in the vault",
             hint="look for the kit whose vault: line says " + vault.id.hex(),
         )
+    return vault, unreached
+
+
+def _open(
+    vault: Vault,
+    kit: Kit,
+    epochs: list[Epoch],
+    service: ServiceKeys,
+    unreached: Sequence[Unreached],
+) -> Checked:
+    journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
+    erased = read_erasures(vault, epochs[-1].number, epochs[-1].erased).valid
+    unwrapper = Unwrapper(vault, kit)
+    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper, unreached)
+
+
+@contextmanager
+def _refusing(vault: Vault) -> Iterator[None]:
+    """Damage to what everything hangs on refuses the vault."""
     try:
-        epochs = read_epochs(vault)
-        _check_halves(vault, epochs)
-        service = read_service_keys(vault, kit)
-        journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
-        unwrapper = Unwrapper(vault, kit)
-        _check_a_key(vault, unwrapper)
-        erased = read_erasures(vault, epochs[-1].number, epochs[-1].erased).valid
+        yield
     except Damaged as error:
         raise _half(vault, error.what) from error
     except BackendError as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
-    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper, unreached)
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
-    root = read_root(vault)
     needed = {"epochs", "keys"}
     if any(len(name) == 2 for name in vault.backend.names("keys")):
         needed |= {"names", "journal", "wraps"}  # somebody has an account
-    if root.buckets:
+    if read_root(vault).buckets:
         needed |= {"ledger", "manifest"}
     missing = sorted(name for name in needed if not vault.backend.names(name))
     if missing:
@@ -86,6 +125,10 @@ def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:
     written = numbers_of(vault.backend.names("journal"))
     if max(written, default=0) > epochs[-1].number:
         raise _half(vault, f"epoch {max(written)} has a journal, and its beginning is not there")
+
+
+def _check_root(vault: Vault, epochs: Sequence[Epoch]) -> None:
+    root = read_root(vault)
     if root.number < epochs[-1].roots:
         raise _half(vault, f"root manifest {epochs[-1].roots} was written, and is not there")
     if root.number == 0 and vault.backend.names("ledger"):

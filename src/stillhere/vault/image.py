@@ -20,6 +20,7 @@ from stillhere.errors import Damaged
 from stillhere.rosters import DELETED, HELD, PRESENT, Item, Roster, empty_roster, roster_of
 from stillhere.vault.evidence import Kept, read_evidence
 from stillhere.vault.levels import Key, ShelfSource, load_level
+from stillhere.vault.manifests import ShelfEntry
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
 from stillhere.vault.tail import Source, Tail
 
@@ -38,7 +39,9 @@ class Image:
     (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
     each held record's body is missing. ``notes`` are the tail's conflicts and notes,
     ``evidence`` the notes before the tail (None: lost), ``replaced`` what the tail superseded.
-    ``sheet`` is the columns' sheet and its digest, where they are just as the vault has them."""
+    ``unread`` is how many rows and changes more there may be, by the heads of rosters and parts
+    that can't be read. ``sheet`` is the columns' sheet and its digest, where they are just as
+    the vault has them."""
 
     account: bytes
     kind: str
@@ -56,6 +59,7 @@ class Image:
     places: Sequence[int] = ()
     pieces: list[bytes] = field(default_factory=list)
     sheet: tuple[bytes, bytes] | None = None
+    unread: int = 0
 
     @property
     def items(self) -> list[Item]:
@@ -92,22 +96,7 @@ def load_image(
         image.problems += entry.problems
         image.last, image.chain = entry.top.last, entry.top.chain
         image.evidence = read_evidence(source, data_key)
-        for level in filter(None, (entry.base, entry.delta)):
-            try:
-                loaded = load_level(
-                    source, level, data_key, image.pieces, trusted=trusted, packed=packed
-                )
-            except Damaged as error:
-                image.problems.append(error.what)
-                continue
-            image.missing |= loaded.missing
-            if level is entry.base:
-                image.columns = loaded.roster
-                image.bodies, image.places = loaded.bodies, loaded.places
-                image.sheet = (loaded.sheet, level.digest) if loaded.sheet else None
-            else:
-                rows = _by_key(image.columns, image.bodies, image.places)
-                rows |= _by_key(loaded.roster, loaded.bodies, loaded.places)
+        rows = _load_levels(image, source, entry, data_key, trusted=trusted, packed=packed)
     parts = [
         (part, row)
         for part, row in source.tail.parts(source.account, source.kind)
@@ -136,6 +125,37 @@ def load_image(
             f"a later manifest knows of changes up to {source.later}: they and its root are gone"
         )
     return image
+
+
+def _load_levels(
+    image: Image,
+    source: ShelfSource,
+    entry: ShelfEntry,
+    data_key: bytes,
+    *,
+    trusted: bool,
+    packed: bool,
+) -> dict[Key, Loaded]:
+    """Lay the base into an image; the rows of base and delta where there is a delta."""
+    rows: dict[Key, Loaded] = {}
+    for level in filter(None, (entry.base, entry.delta)):
+        try:
+            loaded = load_level(
+                source, level, data_key, image.pieces, trusted=trusted, packed=packed
+            )
+        except Damaged as error:
+            image.problems.append(error.what)
+            image.unread += level.count
+            continue
+        image.missing |= loaded.missing
+        if level is entry.base:
+            image.columns = loaded.roster
+            image.bodies, image.places = loaded.bodies, loaded.places
+            image.sheet = (loaded.sheet, level.digest) if loaded.sheet else None
+        else:
+            rows = _by_key(image.columns, image.bodies, image.places)
+            rows |= _by_key(loaded.roster, loaded.bodies, loaded.places)
+    return rows
 
 
 def _by_key(
@@ -181,6 +201,7 @@ def _follow_chain(
             before, entries = source.entries(data_key, row)
         except Damaged as error:
             image.problems.append(f"changes {row.first} to {row.last} are lost: {error.what}")
+            image.unread += row.changes
             continue
         waiting.setdefault(before, []).append((source, row, entries))
     applied = []

@@ -1,0 +1,149 @@
+"""`stillhere survey`"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillhere.cli.options import Json, Kit, Witness
+from stillhere.cli.output import answer, print_error
+from stillhere.errors import Unavailable
+
+if TYPE_CHECKING:
+    from stillhere.recovery.estimate import Range
+    from stillhere.recovery.survey import Figures
+    from stillhere.server.surveying import Surveyed
+
+COLUMNS = ("Kind", "Records", "Proven", "Recoverable", "Not found", "Shelves lacking something")
+
+
+def run(
+    vault: Annotated[
+        list[Path],
+        typer.Option(
+            "--vault", metavar="DIR", parser=Path, help="A copy of the vault; again for others."
+        ),
+    ],
+    kit: Kit,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="N", min=0, help="How long to look at shelves.")
+    ] = 5,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Look at every shelf, however long that takes.")
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Forget what an earlier survey saw.")
+    ] = False,
+    witness: Witness = None,
+    as_json: Json = False,
+) -> None:
+    """Tell in seconds, read-only, what can still be had."""
+    from stillhere.cli.progress import progress
+    from stillhere.server.surveying import survey
+
+    with progress("shelves", as_json=as_json) as tick:
+        limit = None if everything else seconds
+        seen = survey(vault, kit, tick, seconds=limit, witness=witness, anew=anew)
+    for error in seen.unopened.values():
+        print_error(error, as_json=as_json)
+    answer(_told(seen), _lines(seen), as_json=as_json)
+    silent, cause = seen.silent
+    if silent and not any(figures.looked for figures in seen.kinds.values()):
+        raise Unavailable(cause, safe="nothing was changed")
+
+
+def _told(seen: "Surveyed") -> dict[str, object]:
+    names = [copy.name for copy in seen.copies]
+    return {
+        "vaults": [{"vault": copy.name, "flaws": copy.flaws} for copy in seen.copies],
+        "together": None if seen.together is None else seen.together.flaws,
+        "unopened": [{"vault": name, "error": error.what} for name, error in seen.unopened.items()],
+        "certainty": 1 - _error(),
+        "complete": seen.complete,
+        "seconds": seen.seconds,
+        "looked_before": seen.before,
+        "silent": seen.silent[0],
+        "kinds": {kind: _figures(one, names) for kind, one in seen.kinds.items() if kind},
+        "all": _figures(seen.kinds[""], names) if seen.kinds else None,
+    }
+
+
+def _figures(one: "Figures", names: list[str]) -> dict[str, object]:
+    ranges = ("lacking", "known", "proven", "recoverable", "missing")
+    told: dict[str, object] = {name: list(getattr(one, name)) for name in ranges}
+    by_vault = {
+        name: {"records": list(held), "alone": list(alone)}
+        for name, held, alone in zip(names, one.holds, one.alone, strict=True)
+    }
+    counts = {"shelves": one.shelves, "looked": one.looked, "uncounted": one.uncounted}
+    return counts | told | {"vaults": by_vault}
+
+
+def _lines(seen: "Surveyed") -> Iterator[str]:
+    from stillhere.status.words import count, span, table
+
+    for copy in seen.copies:
+        yield f"Vault      {copy.name}: {'; '.join(copy.flaws) or 'nothing missing in its lists'}"
+    if seen.together is not None:
+        yield f"Together   {'; '.join(seen.together.flaws) or 'nothing missing in their lists'}"
+    if not seen.kinds:
+        yield "Nothing    there was no account yet"
+        return
+    everything = seen.kinds[""]
+    shelves = count(everything.shelves, "shelf", "shelves")
+    drawn = "all of" if seen.complete else f"{everything.looked:,}, drawn by lot, of"
+    before = f", {seen.before:,} of them before" if seen.before else ""
+    yield f"Looked at  {drawn} {shelves} in {span(seen.seconds)}{before}"
+    yield ""
+    rows = [(kind or "all", one) for kind, one in seen.kinds.items()]
+    yield from table([COLUMNS, *(_row(*row) for row in rows)], right=range(1, len(COLUMNS)))
+    yield ""
+    yield _short(everything)
+    yield from _notes(seen, everything)
+
+
+def _short(one: "Figures") -> str:
+    """What can be said in one sentence."""
+    if one.known.exact and one.proven.exact and one.missing.exact:
+        there = f"{one.proven.low:,} are proven and {one.recoverable.low:,} can be recovered"
+        return f"Of {one.known.low:,} records {there}; {one.missing.low:,} are not found."
+    proven, missing = one.proven.low, one.missing.high
+    return f"At least {proven:,} records are proven, and at most {missing:,} are not found."
+
+
+def _notes(seen: "Surveyed", everything: "Figures") -> Iterator[str]:
+    from stillhere.status.words import count
+
+    if seen.together is not None:
+        held = zip(seen.copies, everything.holds, everything.alone, strict=True)
+        for copy, records, alone in held:
+            only = f"{_range(alone)} of them no other copy has"
+            yield f"{copy.name} by itself has {_range(records)} records; {only}"
+    if everything.uncounted:
+        uncounted = count(everything.uncounted, "shelf", "shelves")
+        yield f"Of {uncounted} nothing says how many records there were: they come on top."
+    if seen.silent[0]:
+        yield f"About {count(seen.silent[0], 'shelf', 'shelves')} no answer came: {seen.silent[1]}"
+    if not seen.complete:
+        yield (
+            f"Each range holds with {100 * (1 - _error()):.0f} % certainty."
+            " The same command again goes on from here and narrows it."
+        )
+    if not seen.kept:
+        yield "What was seen could not be kept in the state folder: the next survey begins anew."
+
+
+def _row(kind: str, one: "Figures") -> tuple[str, ...]:
+    ranges = (one.known, one.proven, one.recoverable, one.missing, one.lacking)
+    return (kind, *map(_range, ranges))
+
+
+def _range(one: "Range") -> str:
+    return f"{one.low:,}" if one.exact else f"{one.low:,} to {one.high:,}"
+
+
+def _error() -> float:
+    from stillhere.recovery.survey import ERROR
+
+    return ERROR
