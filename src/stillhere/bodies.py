@@ -120,6 +120,8 @@ def compress(plain: bytes) -> bytes:
 def decompress(packed: bytes) -> bytes:
     """What was compressed. Raises Damaged."""
     try:
+        if zstandard.frame_content_size(packed) > MAX_PIECE:  # what it says is allocated first
+            raise Damaged("a compressed piece says that it is larger than any")
         return _decompressor().decompress(packed, max_output_size=MAX_PIECE)
     except (ValueError, zstandard.ZstdError) as error:
         raise Damaged(f"a compressed piece does not open: {error}") from None
