@@ -29,6 +29,7 @@ BENCHES = (
     "write_path",
     "growth",
     "guesses",
+    "salvage",
 )
 RESULTS = Path(__file__).parent / "results"
 
