@@ -51,6 +51,27 @@ def epochs(place: Path) -> int:
     return len(list((place / "vault" / "epochs").iterdir()))
 
 
+def test_damaged_cores_are_searched_behind_those_who_ask(tmp_path: Path) -> None:
+    home = make_core(tmp_path)
+    (tmp_path / "cards.vcf").write_bytes(b"".join(CARD % number for number in range(CARDS)))
+    command("import", "ana", tmp_path / "cards.vcf", "--home", home)
+    command("compact", "--home", home)
+    (pack,) = (tmp_path / "vault" / "ledger" / "contacts").glob("*b-*")
+    pack.unlink()
+    old = home.rename(tmp_path / "old") / "core.sqlite"
+    with old.open("r+b") as file:
+        file.write(bytes(16384))  # SQLite can't open it any more
+    more = ("--serve", "--listen", "127.0.0.1:0", "--salvage", old)
+    with running(*arguments(tmp_path, *more)) as recovery:
+        url = recovery.wait_for("serving")["url"]
+        salvaged = recovery.wait_for("salvaged")
+        assert salvaged["healed"] == salvaged["looked_for"] == CARDS + 1
+        assert salvaged["held"] == salvaged["found_beyond"] == 0
+        assert fetch(url, "/dav/addressbooks/ana/contacts/u7.vcf") == CARD % 7
+        assert recovery.stop() == 0
+    command("verify", "--home", tmp_path / "new")
+
+
 def test_it_answers_at_once_and_goes_on_when_it_is_whole(lost: Path) -> None:
     with running(*arguments(lost, "--serve", "--listen", "127.0.0.1:0")) as recovery:
         url = recovery.wait_for("serving")["url"]

@@ -55,6 +55,8 @@ def _words(event: str, facts: dict[str, object]) -> str:
 
         end = VaultEnd(**facts["end"])  # type: ignore[arg-type]
         return f"whole: everybody has everything, or knows what is missing, {ending(end)}"
+    if event == "salvaged":
+        return _salvaged(facts)
     if event == "sealed" and not facts.get("old_core_fenced"):
         return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
     if event == "sealed" and facts.get("not_sealed"):
@@ -73,3 +75,27 @@ def _words(event: str, facts: dict[str, object]) -> str:
         return shown[event].format(**facts)
     except KeyError:
         return " ".join([event, *(f"{name}={value}" for name, value in facts.items())])
+
+
+def _salvaged(facts: dict[str, object]) -> str:
+    from stillhere.status.words import count
+
+    n = {name: number for name, number in facts.items() if isinstance(number, int)}
+    told = f"salvaged from {facts['file']}: "
+    if n["looked_for"]:
+        told += f"{n['healed']:,} of {count(n['looked_for'], 'missing record')} came back"
+    else:
+        told += "nothing was missing"
+    if n["held"]:
+        told += f", {n['held']:,} are missing still"
+    if n["found_beyond"]:
+        rest = n["found_beyond"] - n["written"] - n["deleted"] - n["history"]
+        parts = {
+            "came back": n["written"],
+            "deleted something": n["deleted"],
+            "went into the history": n["history"],
+            "were there already, or can't be taken": rest,
+        }
+        what = ", ".join(f"{number:,} {how}" for how, number in parts.items() if number)
+        told += f"; of {count(n['found_beyond'], 'change')} that no vault had {what}"
+    return told

@@ -25,6 +25,14 @@ def run(
     behind: Annotated[
         bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
     ] = False,
+    salvage: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--salvage",
+            metavar="FILE",
+            help="A damaged core to search for what no vault has; again for more of them.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring a lost core back from vault and kit."""
@@ -35,7 +43,7 @@ def run(
 
     place, announce = find_home(home), Announcer(as_json=as_json)
     with progress("shelves", as_json=as_json) as tick:
-        lost = recover.Lost(place, vault, kit, witness, behind)
+        lost = recover.Lost(place, vault, kit, witness, behind, salvage or ())
         if serve:
             recover.recover_serving(lost, listen, announce, tick)
         else:

@@ -72,7 +72,7 @@ def heal(
             safe="what came back until now stays; nothing was changed in that vault",
             hint="run the same command again when it can be read",
         ) from error
-    _name_again(working)
+    name_again(working)
     (held,) = working.core.reader().execute("SELECT coalesce(sum(held), 0) FROM shelves").fetchone()
     return Found(len(shelves), healed, held)
 
@@ -122,7 +122,7 @@ def _heal_shelf(working: Working, anchor: Anchor, account: bytes, kind: str, whe
     return working.store.write(account, kind, write, device="operator").result()
 
 
-def _name_again(working: Working) -> None:
+def name_again(working: Working) -> None:
     """An account whose profile was lost is called by its id; one that has it back is not."""
     rows = working.core.reader().execute(
         "SELECT account FROM accounts WHERE folded GLOB ?", (f"{LOST_NAME}*",)

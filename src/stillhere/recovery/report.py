@@ -41,7 +41,8 @@ def read_report(core: Core, only: bytes | None = None) -> list[ShelfVerdict]:
 
 
 class Tally(NamedTuple):
-    """Verdicts counted: shelves, those of them that lack something, records present."""
+    """Verdicts counted: shelves, those of them that lack something still, records that the
+    recovery brought back."""
 
     shelves: int
     incomplete: int
@@ -51,13 +52,13 @@ class Tally(NamedTuple):
 def tally_verdicts(core: Core, kind: str | None = None) -> Tally:
     """The verdicts of one kind, or of all, in three figures."""
     rows = core.reader().execute(
-        "SELECT verdict FROM shelves WHERE verdict IS NOT NULL AND (?1 IS NULL OR kind = ?1)",
+        "SELECT verdict, held FROM shelves WHERE verdict IS NOT NULL AND (?1 IS NULL OR kind = ?1)",
         (kind,),
     )
     shelves = incomplete = records = 0
-    for (packed,) in rows:
+    for packed, held in rows:
         verdict = _verdicts.decode(packed)
         shelves += 1
-        incomplete += not verdict.complete
+        incomplete += bool(verdict.problems or held)
         records += verdict.records
     return Tally(shelves, incomplete, records)

@@ -30,8 +30,10 @@ def serve_beside(
     listener: socket,
     settings: Settings,
     announce: Announce,
+    after: Callable[[], None],
 ) -> None:
-    """Serves `working` at once, brings the rest back beside it, and serves on until told to stop.
+    """Serves `working` at once, brings the rest back beside it, does what comes `after` that, and
+    serves on until told to stop.
 
     Told to stop before the core is whole, it leaves at once: a recovery goes on wherever it was
     stopped, and everything that was acknowledged is in the vault.
@@ -42,8 +44,14 @@ def serve_beside(
 
     def bring_back() -> None:
         _run(recovery, announce)
-        whole.set()
         tender.compacting = True
+        try:
+            after()
+        except StillhereError as error:
+            announce.refuse(error)
+        except Exception as error:  # noqa: BLE001 (told, and everybody is served all the same)
+            announce.refuse(StillhereError(f"looking further was interrupted: {error}"))
+        whole.set()
 
     async def beside() -> None:
         open_door(door, working, tender, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -10,12 +11,14 @@ import msgspec
 
 from stillhere.errors import NotFound
 from stillhere.status.person import DeviceKnows, Ended
+from stillhere.status.words import count
 from stillhere.store import (
     ACCOUNT,
     EXPORTED,
     GIVEN_UP,
     HEALED,
     LOST_TAIL,
+    SALVAGED,
     Core,
     Op,
     epoch_of,
@@ -111,9 +114,14 @@ def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
 
 
 def list_others(notes: Iterable[Note]) -> list[str]:
-    """What else was noted, each thing once."""
-    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL, EXPORTED}
-    return sorted(told)
+    """What else was noted, each thing once; salvaged changes are counted."""
+    notes = list(notes)
+    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL, EXPORTED, SALVAGED}
+    salvaged = Counter(note.text("whence") for note in notes if note.what == SALVAGED)
+    return sorted(told) + [
+        f"{count(number, 'change')} came back that only {whence} had; there may have been more"
+        for whence, number in salvaged.items()
+    ]
 
 
 def find_device(core: Core, account: bytes, book: str, device: str) -> tuple[str, int | None]:

@@ -129,18 +129,21 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
         verdict = CLOSED
     else:
         verdict = INCOMPLETE if said.problems or missing else COMPLETE
+    ended = [
+        one
+        for one in _ended(said, list_ended(notes, labels))
+        if (one.collection, one.href) not in held
+    ]
+    gone = held | {(one.collection, one.href) for one in ended if one.deleted}
+    since = [lost for lost in said.held if (lost.collection, lost.href) not in gone]
     return ShelfAccount(
         kind=found.kind,
         verdict=verdict,
-        records=said.records,
+        records=said.records + sum(bool(lost.collection) for lost in since),
         as_of_at=said.as_of or None,
         problems=said.problems,
         missing=missing,
-        ended=[
-            one
-            for one in _ended(said, list_ended(notes, labels))
-            if (one.collection, one.href) not in held
-        ],
+        ended=ended,
         devices=list_devices(notes, labels),
         since=list_others(notes),
     )

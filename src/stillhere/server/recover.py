@@ -4,6 +4,7 @@ read the kit, ask the witness, bind the socket: what is refused is refused befor
 begin the recovery: checked, sealed, anchored
 open the door; whoever asks has their shelf brought back then and there
 run the bulk beside it, without compaction
+search the damaged cores that there are, for what no vault had
 go on as any other core, compaction included
 """
 
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,17 +40,22 @@ TICK_S = 0.2
 class Lost:
     """What is at hand after a loss: a home to be, copies of the vault, the kit's file, and perhaps
     a witness (its file, else the one in the state folder). `behind` accepts a vault that it saw
-    more of."""
+    more of. `salvage` names damaged cores, to be searched when everything else is back."""
 
     home: Path
     vaults: Sequence[Path]
     kit: Path
     witness: Path | None = None
     behind: bool = False
+    salvage: Sequence[Path] = ()
 
     def recovery(self, announce: Announce) -> Recovery:
         """The recovery that can be begun now. Raises WrongKit, BadInput."""
         kit = open_kit(self.kit)
+        if self.salvage:
+            from stillhere.recovery.salvage.salvage import check_files
+
+            check_files(self.home, self.salvage)
         seen = recall(file_of(kit.vault, self.witness), kit.vault, named=self.witness is not None)
         first, *more = self.vaults
         return Recovery(self.home, first, kit, announce, seen=seen, behind=self.behind, more=more)
@@ -68,6 +75,7 @@ def recover(lost: Lost, announce: Announce, tick: Tick) -> None:
         _remember(working)
         with ticking(recovery, tick):
             recovery.run()
+        look_further(working, lost, announce)
     finally:
         working.close()
 
@@ -87,7 +95,16 @@ def recover_serving(lost: Lost, listen: str | None, announce: Announce, tick: Ti
         settings = settle(lost, working, listen)
         _remember(working)
         with ticking(recovery, tick):
-            serve_beside(recovery, working, listener, settings, announce)
+            after = partial(look_further, working, lost, announce)
+            serve_beside(recovery, working, listener, settings, announce, after)
+
+
+def look_further(working: Working, lost: Lost, announce: Announce) -> None:
+    """Search the damaged cores, if there are any, for what no vault had."""
+    if lost.salvage:
+        from stillhere.recovery.salvage.salvage import salvage
+
+        salvage(working, lost.salvage, announce)
 
 
 def _remember(working: Working) -> None:

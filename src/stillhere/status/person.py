@@ -61,9 +61,10 @@ class DeviceKnows:
 class ShelfAccount:
     """One kind of one person. `verdict` is complete, incomplete or closed.
 
-    `as_of_at` is the time of the last change that is back, `problems` what could not be proven,
-    `ended` what became of records whose bodies were missing, in this recovery or an earlier one,
-    `devices` who knows of changes beyond the recovered end, `since` what else was noted.
+    `records` are back, those that came back since included, `as_of_at` is the time of the last
+    change that the recovery found, `problems` what could not be proven, `ended` what became of
+    records whose bodies were missing, in this recovery or an earlier one, `devices` who knows of
+    changes beyond the recovered end, `since` what else was noted.
     """
 
     kind: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 import msgspec
@@ -109,6 +109,13 @@ class ShelfWrite(RowShelf):
         """Give these bytes to every held record that they prove; returns how many those are."""
         return self._heal_twins(hashlib.sha256(body).digest(), body)
 
+    def heal_all(self, bodies: Mapping[bytes, bytes]) -> int:
+        """The same of many bodies, by their digests, which are proven."""
+        twins = [twin for twin in self.held() if twin.digest in bodies]
+        for twin in twins:
+            self._heal(twin, bodies[twin.digest])
+        return len(twins)
+
     def _heal_twins(
         self, digest: bytes, body: bytes, except_for: tuple[str, str] | None = None
     ) -> int:
@@ -118,9 +125,12 @@ class ShelfWrite(RowShelf):
             if twin.digest == digest and (twin.collection, twin.href) != except_for
         ]
         for twin in twins:
-            self._change_of(Op.PUT, twin, body)
-            self._note_end(HEALED, twin, {"same": 1})
+            self._heal(twin, body)
         return len(twins)
+
+    def _heal(self, twin: Record, body: bytes) -> None:
+        self._change_of(Op.PUT, twin, body)
+        self._note_end(HEALED, twin, {"same": 1})
 
     def _delete(self, record: Record) -> None:
         self._change_of(Op.DELETE, record, None)

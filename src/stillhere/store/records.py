@@ -15,6 +15,8 @@ LOST_TAIL = "lost-tail token"
 
 HEALED = "healed"
 """What a note is about that says whence the body of a held record came."""
+SALVAGED = "salvaged"
+"""What a note is about that says whence a change came that no vault had, and its position there."""
 GIVEN_UP = "deleted while its body was missing"
 """What a note is about that says who deleted a held record."""
 

@@ -1,0 +1,200 @@
+"""Changes that only a damaged core has: acknowledged, and lost before any vault had them.
+
+find the rows whose positions lie beyond where the recovery found the end of their epoch
+    the newest of each record that can still be read, with its body proven
+write them as changes of today, in the order in which they were made
+    what was changed since the recovery stays: the older revision goes into the history
+    a deletion counts only of the very revision that is there
+
+Only rows that a page's own array of cells names come here, and only those of people's records:
+log-ins are not taken from a file that nothing has signed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from stillhere.errors import Closed, NotFound
+from stillhere.recovery.salvage.heal import whence_of
+from stillhere.recovery.salvage.rows import RecordRow
+from stillhere.recovery.salvage.scan import Salvage, Shelf
+from stillhere.store.accounts import ACCOUNT
+from stillhere.store.core import Core
+from stillhere.store.draft import ShelfWrite
+from stillhere.store.records import HEALED, SALVAGED, Op, Record, State, epoch_of, seq_of
+from stillhere.store.shelf import find_shelf
+from stillhere.store.store import Store
+
+AT_ONCE = 64 << 20  # bytes of bodies that are taken in one reading of the file
+IN_A_WRITE = 200  # changes, so that others need not wait long
+
+Name = tuple[str, str]
+Restored = dict[Name, tuple[int, int]]
+"""Records that were brought back: the position of the change that did it, and the one that they
+had been at before they were lost."""
+
+
+class Merged(NamedTuple):
+    """Of ``found`` changes beyond the end, so many are there again: as revisions that are seen
+    (``written``), as deletions, and in the history only. The others were there already, or could
+    not be taken."""
+
+    found: int = 0
+    written: int = 0
+    deleted: int = 0
+    history: int = 0
+
+    def plus(self, other: Merged) -> Merged:
+        """Both together."""
+        return Merged(*map(sum, zip(self, other, strict=True)))
+
+
+def merge(store: Store, salvage: Salvage) -> Merged:
+    """Merge what the file has beyond the recovered end. Raises Unavailable, Fenced; what was
+    merged until then stays, and is not merged again."""
+    whence = whence_of(salvage)
+    newest = _find(store.core, salvage)
+    merged = Merged(found=sum(map(len, newest.values())))
+    for batch in _batches(newest):
+        rows: dict[Shelf, dict[Name, RecordRow]] = defaultdict(dict)
+        index = salvage.index()
+        for row in salvage.rows():
+            shelf = index.shelf(row.shelf)
+            name = row.record[:2]
+            if shelf in batch and newest[shelf].get(name) == row.record:
+                rows[shelf][name] = row
+        for shelf, found in rows.items():
+            restored = _read_restored(store.core, shelf)
+            ordered = sorted(found.values(), key=lambda row: row.record.seq)
+            for first in range(0, len(ordered), IN_A_WRITE):
+                rows_now = ordered[first : first + IN_A_WRITE]
+                write = partial(_merge, store.epoch, restored, rows_now, whence)
+                with suppress(Closed, NotFound):  # closed, or erased since
+                    merged = merged.plus(store.write(*shelf, write, device="operator").result())
+    return merged
+
+
+def _find(core: Core, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
+    """The newest state of each record that was changed beyond the end, by shelf."""
+    index = salvage.index()
+    ends: dict[int, dict[int, int]] = {}
+    newest: dict[Shelf, dict[Name, Record]] = defaultdict(dict)
+    for row in salvage.rows():
+        shelf, record = index.shelf(row.shelf), row.record
+        if shelf is None or shelf[1] == ACCOUNT:
+            continue
+        if row.shelf not in ends:
+            found = find_shelf(core.reader(), *shelf)
+            ends[row.shelf] = found.ends if found is not None else {}
+        end = ends[row.shelf].get(epoch_of(record.seq))
+        if end is None or not end < record.seq <= index.last(row.shelf):
+            continue
+        before = newest[shelf].get(record[:2])
+        if before is None or before.seq < record.seq:
+            newest[shelf][record[:2]] = record
+    return newest
+
+
+def _batches(newest: dict[Shelf, dict[Name, Record]]) -> Iterator[set[Shelf]]:
+    """Shelves of about as many bytes as may be in memory."""
+    batch: set[Shelf] = set()
+    size = 0
+    for shelf, records in newest.items():
+        batch.add(shelf)
+        size += sum(record.size for record in records.values())
+        if size >= AT_ONCE:
+            yield batch
+            batch, size = set(), 0
+    if batch:
+        yield batch
+
+
+def _read_restored(core: Core, shelf: Shelf) -> Restored:
+    """What the shelf's notes say of records that were brought back."""
+    restored: Restored = {}
+    rows = core.reader().execute(
+        "SELECT n.seq, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+        " WHERE s.account = ? AND s.kind = ? AND n.op = ? ORDER BY n.seq",
+        (*shelf, int(Op.NOTE)),
+    )
+    for seq, body in rows:
+        said = msgspec.msgpack.decode(body)
+        if said.get("what") == SALVAGED or (said.get("what") == HEALED and said.get("same")):
+            name = said["collection"], said["href"]
+            restored[name] = (said.get("at", seq - 1), said.get("was", 0))
+    return restored
+
+
+def _merge(
+    epoch: int, restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfWrite
+) -> Merged:
+    shelf.whence = whence
+    books = {collection.name for collection in shelf.collections()} | {""}
+    since = {
+        (book, record.href)
+        for book in books
+        for record in shelf.changes(book, seq_of(epoch, 0)).records
+    }
+    gone: set[Name] = set()
+    merged = Merged()
+    for _, record, body in rows:
+        name = record[:2]
+        now = shelf.record(*name)
+        brought, was = restored.get(name, (0, 0))
+        again = now is not None and now.seq == brought and was < record.seq
+        free = name not in since or again
+        if record.state == State.DELETED:
+            if free and _is_deleted(shelf, now, record, gone):
+                shelf.delete(*name)
+                gone.add(name)
+                merged = merged.plus(Merged(deleted=1))
+                _note(shelf, record, 0)
+        elif body is None or (now is not None and now.digest == record.digest):
+            continue
+        elif free and record.collection in books and not _is_taken(shelf, record, gone):
+            put = shelf.put(
+                *name,
+                body,
+                uid=record.uid,
+                component=record.component,
+                media_type=record.media_type,
+            )
+            if not record.collection:
+                books.add(record.href)
+            merged = merged.plus(Merged(written=1))
+            _note(shelf, record, put.seq)
+        elif not shelf.has_kept(body):
+            shelf.keep_conflict(*name, body)
+            merged = merged.plus(Merged(history=1))
+    return merged
+
+
+def _is_deleted(shelf: ShelfWrite, now: Record | None, tombstone: Record, gone: set[Name]) -> bool:
+    """Whether it was this very revision that was deleted; an address book only when empty."""
+    if now is None or now.digest != tombstone.digest:
+        return False
+    return bool(tombstone.collection) or all(
+        record[:2] in gone for record in shelf.records(tombstone.href)
+    )
+
+
+def _is_taken(shelf: ShelfWrite, record: Record, gone: set[Name]) -> bool:
+    """Whether another record has its UID."""
+    if not record.uid or not record.collection:
+        return False
+    other = shelf.by_uid(record.collection, record.uid)
+    return other is not None and other.href != record.href and other[:2] not in gone
+
+
+def _note(shelf: ShelfWrite, record: Record, at: int) -> None:
+    """Say whence a change came, the position that it ``was`` at, and where it is now (0: it is
+    a deletion)."""
+    about: dict[str, str | int] = {"collection": record.collection, "href": record.href}
+    about |= {"uid": record.uid, "was": record.seq, "at": at, "whence": shelf.whence}
+    shelf.note(SALVAGED, about)

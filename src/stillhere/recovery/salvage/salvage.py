@@ -1,0 +1,66 @@
+"""Looking further, when a core is whole: what damaged cores have that no vault had.
+
+for each file, of however many, and again whenever there is another
+    merge the changes that only it has                      (merge.py)
+    heal the held records whose bodies it has               (heal.py)
+    give accounts whose profile came back their names again
+    say in figures what came of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stillhere.errors import BadInput
+from stillhere.recovery.heal import name_again
+from stillhere.recovery.report import tally_verdicts
+from stillhere.recovery.salvage.heal import heal
+from stillhere.recovery.salvage.merge import merge
+from stillhere.recovery.salvage.scan import Salvage
+from stillhere.replication.start import Working
+from stillhere.store.schema import DATABASE
+
+Announce = Callable[..., None]
+
+
+def check_files(home: Path, files: Sequence[Path]) -> None:
+    """Refuse what can't be salvaged from before anything is begun. Raises BadInput."""
+    for path in files:
+        if path.resolve() == (home / DATABASE).resolve():
+            raise BadInput(
+                f"{path} is the core that is being recovered, and not a damaged one",
+                safe="nothing was changed",
+                hint="recover into a new, empty home, and name the file in the old one",
+            )
+        Salvage(path).close()
+
+
+def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None:
+    """Bring back what each file has. Nothing is written to them. Announces ``salvaged`` for each.
+
+    Raises BadInput, Unavailable and Fenced; what came back until then stays, and the same again
+    goes on from there."""
+    store = working.store
+    for path in files:
+        with Salvage(path) as damaged:
+            merged = merge(store, damaged)
+            healed = heal(store, damaged)
+        name_again(working)
+        (held,) = store.core.reader().execute("SELECT sum(held) FROM shelves").fetchone()
+        tally = tally_verdicts(working.core)
+        announce(
+            "salvaged",
+            file=str(path),
+            looked_for=healed.held,
+            healed=healed.healed,
+            found_beyond=merged.found,
+            written=merged.written,
+            deleted=merged.deleted,
+            history=merged.history,
+            held=held or 0,
+            verdicts={
+                "complete": tally.shelves - tally.incomplete,
+                "incomplete": tally.incomplete,
+            },
+        )
