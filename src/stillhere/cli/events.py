@@ -94,7 +94,7 @@ def _salvaged(facts: dict[str, object]) -> str:
             "came back": n["written"],
             "deleted something": n["deleted"],
             "went into the history": n["history"],
-            "were there already, or can't be taken": rest,
+            "there already, or not to be taken": rest,
         }
         what = ", ".join(f"{number:,} {how}" for how, number in parts.items() if number)
         told += f"; of {count(n['found_beyond'], 'change')} that no vault had {what}"

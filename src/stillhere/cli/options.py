@@ -25,6 +25,14 @@ Witness = Annotated[
     Path | None,
     typer.Option("--witness", metavar="FILE", help="What `status` remembered of the vault."),
 ]
+Salvage = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--salvage",
+        metavar="FILE",
+        help="A damaged core to search for what no vault has; again for more of them.",
+    ),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]

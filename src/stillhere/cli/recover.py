@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit, Listen, Witness
+from stillhere.cli.options import Home, Json, Kit, Listen, Salvage, Witness
 
 
 def run(
@@ -25,14 +25,7 @@ def run(
     behind: Annotated[
         bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
     ] = False,
-    salvage: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--salvage",
-            metavar="FILE",
-            help="A damaged core to search for what no vault has; again for more of them.",
-        ),
-    ] = None,
+    salvage: Salvage = None,
     as_json: Json = False,
 ) -> None:
     """Bring a lost core back from vault and kit."""

@@ -29,9 +29,9 @@ def check_files(home: Path, files: Sequence[Path]) -> None:
     for path in files:
         if path.resolve() == (home / DATABASE).resolve():
             raise BadInput(
-                f"{path} is the core that is being recovered, and not a damaged one",
+                f"{path} is this core itself, and not a damaged one",
                 safe="nothing was changed",
-                hint="recover into a new, empty home, and name the file in the old one",
+                hint="name the file in the old home; a recovery goes into a new, empty one",
             )
         Salvage(path).close()
 
