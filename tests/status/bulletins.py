@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stillhere.status.bulletin import Bulletin, Expected, Known, counted, paces_of
+from stillhere.status.bulletin import Bulletin, Expected, Known, Rehearsal, counted, paces_of
 from stillhere.status.incident import Facts, Incident, Update, close, promise, tell
 from stillhere.status.progress import (
     KindCount,
@@ -32,6 +32,7 @@ KNOWN = Known(
     proven_at=START - 600 * MINUTE,
     unproven=0,
     expected=EXPECTED,
+    rehearsal=Rehearsal(START - 3 * 86_400_000, PEOPLE, False, 610.0, 0),
 )
 
 

@@ -95,9 +95,9 @@ def test_the_page_says_how_old_it_is_and_asks_for_itself_anew_while_something_go
 
 
 def test_figures_not_adjectives() -> None:
-    assert headline(before()) == "No incident. 10,000 people have 3,130,000 records here."
+    assert headline(before()) == "No incident. 10,000 people have 3,100,000 records here."
     assert headline(first_minutes()) == "Contacts of 0 of 10,000 people are back."
-    assert headline(contacts_back()) == "Contacts of all 10,000 people are back."
+    assert headline(contacts_back()) == "Everybody's contacts are back: 10,000 people."
     assert headline(MOMENTS["incomplete"]()) == (
         "Contacts of 9,998 of 10,000 people are back; 12 records are held, 3 changes are lost."
     )
@@ -231,3 +231,13 @@ def test_a_second_update_at_once_is_an_entry_of_its_own() -> None:
     incident = tell(first_minutes().incidents[0], Update(START + 120_000, "again"))
     bulletin = replace(first_minutes(), incidents=(incident,))
     assert len({entry.id for entry in feed.entries(bulletin)}) == len(list(feed.entries(bulletin)))
+
+
+def test_the_last_drill_is_told_and_its_absence_too() -> None:
+    assert "10,000 people, whole after 10 minutes, 0 shelves not as in the core" in text_of(
+        before()
+    )
+    never = text_of(replace(before(), known=replace(KNOWN, rehearsal=None)))
+    assert "never: nobody has tried a recovery" in never
+    old = replace(KNOWN, known_at=START + 31 * 86_400_000)
+    assert "more than 30 days before that look" in text_of(replace(before(), known=old))

@@ -1,6 +1,7 @@
 """A forecast follows from measured rates, and stays visible beside what happened."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -109,6 +110,9 @@ def test_what_is_kept_has_a_bound_and_keeps_its_ends() -> None:
     assert len(progress.samples) <= MOST_SAMPLES
     assert len(progress.forecasts) <= MOST_FORECASTS
     assert progress.samples[0].seen_at == 0
+    times = [sample.seen_at for sample in progress.samples]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert max(gaps) <= 12_000, "old samples lie evenly"
     assert progress.samples[-1].seen_at == (3 * MOST_SAMPLES - 1) * 1000
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from stillhere.status.times import read_time
 from stillhere.status.words import ago, count, moment, plain, size, span, table
 
 
@@ -72,3 +73,15 @@ def test_json_has_ids_in_hex_and_times_in_utc() -> None:
     assert plain([Seen(b"\x01\xff", MARCH, None)]) == [
         {"account": "01ff", "seen_at": "2026-03-02T10:40:05.123Z", "lost_at": None}
     ]
+
+
+def test_times_that_people_type() -> None:
+    now = 1_790_000_000_000
+    assert read_time("90s", now) == now + 90_000
+    assert read_time(" 15m", now) == now + 900_000
+    assert read_time("2h", now) == now + 7_200_000
+    assert read_time("1d", now) == now + 86_400_000
+    assert read_time("2026-11-30T14:00Z", now) == 1_796_047_200_000
+    assert read_time("2026-11-30T15:00+01:00", now) == 1_796_047_200_000
+    for none in ("", "soon", "15", "-5m", "99999999d", "14:00", "9999-99-99"):
+        assert read_time(none, now) is None

@@ -18,6 +18,7 @@ TRANSCRIPTS = sorted(HERE.glob("*.txt"))
 TIME = r"\d{1,2} [A-Z][a-z]+ 20\d\d, \d\d:\d\d:\d\d UTC"
 NAMES = (
     (r"sh-[a-z2-7]{8}-[a-z2-7]{32}", "<device password>"),
+    (r"\b[0-9a-f]{64}\b", "<key>"),
     (r"\b[0-9a-f]{32}\b", "<id>"),
     (r"(?<=device )[a-z2-7]{8}(?= \()", "<device>"),
     (r"^[a-z2-7]{8}(?=  .*  since )", "<device>"),

@@ -28,6 +28,7 @@ COMMANDS = {
     "heal": "heal",
     "accept": "accept",
     "report": "report",
+    "incident": "incident",
     "demo": "demo",
 }
 """Commands in the order of the help page, and the module of each."""

@@ -33,6 +33,10 @@ Salvage = Annotated[
         help="A damaged core to search for what no vault has; again for more of them.",
     ),
 ]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", help="What is told is kept there [the state folder]."),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit, Listen, Salvage, Witness
+from stillhere.cli.options import Home, Json, Kit, Listen, Salvage, State, Witness
 
 
 def run(
@@ -26,6 +26,11 @@ def run(
         bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
     ] = False,
     salvage: Salvage = None,
+    publish: Annotated[
+        Path | None,
+        typer.Option("--publish", metavar="DIR", help="Tell everybody how far it is, as a page."),
+    ] = None,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
     """Bring a lost core back from vault and kit."""
@@ -33,10 +38,12 @@ def run(
     from stillhere.cli.progress import progress
     from stillhere.config import find_home
     from stillhere.server import recover
+    from stillhere.server.teller import Told
 
     place, announce = find_home(home), Announcer(as_json=as_json)
+    told = None if publish is None else Told(publish, state)
     with progress("shelves", as_json=as_json) as tick:
-        lost = recover.Lost(place, vault, kit, witness, behind, salvage or ())
+        lost = recover.Lost(place, vault, kit, witness, behind, salvage or (), told)
         if serve:
             recover.recover_serving(lost, listen, announce, tick)
         else:

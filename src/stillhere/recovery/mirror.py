@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillhere.errors import Damaged
@@ -26,6 +26,17 @@ from stillhere.vault.opened import Vault
 from stillhere.vault.tail import Source, Tail
 
 PIECE_BYTES = 1 << 20  # of a copy, at once
+
+
+@dataclass
+class Proving:
+    """How far the proof of one kind is: buckets that are near, of how many, and what their
+    rosters have, records and the rest."""
+
+    kind: str
+    total: int = 0
+    buckets: int = 0
+    records: int = 0
 
 
 def buckets_of(

@@ -40,7 +40,7 @@ from stillhere.recovery.check import Checked, check
 from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
-from stillhere.recovery.mirror import buckets_of, mirror, mirror_tail, overlay
+from stillhere.recovery.mirror import Proving, buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
 from stillhere.recovery.report import Tally, tally_verdicts
 from stillhere.recovery.seal import not_sealed, open_home, seal
@@ -67,7 +67,8 @@ Announce = Callable[..., None]
 
 
 class Recovery:
-    """One recovery. ``stages`` shows how far it is, for whoever wants to draw it."""
+    """One recovery. ``proving`` and ``stages`` show how far it is, for whoever wants to draw
+    it."""
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class Recovery:
         self._announce = announce
         self._seen = seen
         self._behind = behind
+        self.proving = {kind: Proving(kind) for kind in stages}
         self.stages = [Stage(kind) for kind in stages]
         self._brought = False
         self._tallies: dict[str, Tally] = {}
@@ -242,10 +244,14 @@ class Recovery:
             nonlocal size, records
             size += done.size
             records += done.records
+            self.proving[done.kind].buckets += 1
+            self.proving[done.kind].records += done.records
             near.add(done.near)
             waiting.add(done)
 
         buckets = buckets_of(checked, anchor, store.core, kinds, beside=workers.many)
+        for kind in kinds:
+            self.proving[kind] = Proving(kind, sum(bucket.kind == kind for bucket in buckets))
         untrusted = mirror(anchor, buckets, workers, self._keys, tick, store.gate.give_way)
         anchor.look_for_later(kinds)
         anchor.vault, anchor.far = overlay(near, checked.vault), checked.vault

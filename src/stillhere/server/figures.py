@@ -1,5 +1,6 @@
 """What a core knows of itself, read for the status page; works where the vault cannot be read."""
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_status(option: Path | None, witness: Path | None = None) -> CoreStatus:
     look = _look(home, settings, witness)
     core = Core(home)
     try:
-        kinds, changed = _count(core)
+        kinds, changed = count_kinds(core.reader())
         accounts = len(core.shelves_of("account"))
         protection = _protection(settings, core, behind, look, changed)
         loss = _loss(core, accounts, sum(kind.records for kind in kinds))
@@ -121,8 +122,8 @@ def _ask_witness(working: Working, look: _Look) -> None:
         look.unkept = f"the witness {look.witness} can't be kept: {error.strerror or error}"
 
 
-def _count(core: Core) -> tuple[list[KindFigures], int | None]:
-    sql = core.reader()
+def count_kinds(sql: sqlite3.Connection) -> tuple[list[KindFigures], int | None]:
+    """Every kind that a core has, and when anything of it changed last (milliseconds)."""
     records = {row[0]: row[1:] for row in sql.execute(_RECORDS)}
     kinds = []
     for kind, shelves, closed in sql.execute(_SHELVES).fetchall():

@@ -24,6 +24,7 @@ from stillhere.replication.start import Working
 from stillhere.replication.witness import see
 from stillhere.server.announce import Announce
 from stillhere.server.patience import telling
+from stillhere.server.teller import Teller, Told
 from stillhere.server.witness import file_of, recall, remember
 from stillhere.vault.backends import BackendError
 from stillhere.vault.copied import written_places
@@ -40,7 +41,8 @@ TICK_S = 0.2
 class Lost:
     """What is at hand after a loss: a home to be, copies of the vault, the kit's file, and perhaps
     a witness (its file, else the one in the state folder). `behind` accepts a vault that it saw
-    more of. `salvage` names damaged cores, to be searched when everything else is back."""
+    more of. `salvage` names damaged cores, to be searched when everything else is back. `told` is
+    where everybody is told how far it is, None for nowhere."""
 
     home: Path
     vaults: Sequence[Path]
@@ -48,6 +50,7 @@ class Lost:
     witness: Path | None = None
     behind: bool = False
     salvage: Sequence[Path] = ()
+    told: Told | None = None
 
     def recovery(self, announce: Announce) -> Recovery:
         """The recovery that can be begun now. Raises WrongKit, BadInput."""
@@ -67,13 +70,14 @@ def recover(lost: Lost, announce: Announce, tick: Tick) -> None:
     Raises WrongKit, NotAVault, FutureVault, Behind and BadInput before anything is sealed; Fenced
     when another recovery was first. Killed and started again with the same home, it goes on.
     """
-    recovery = lost.recovery(announce)
+    teller = Teller(lost.told, announce)
+    recovery = lost.recovery(teller)
     with telling(announce):
         working = recovery.begin()
     try:
         settle(lost, working, None)
         _remember(working)
-        with ticking(recovery, tick):
+        with ticking(recovery, tick), teller.beside(recovery):
             recovery.run()
         look_further(working, lost, announce)
     finally:
@@ -84,7 +88,8 @@ def recover_serving(lost: Lost, listen: str | None, announce: Announce, tick: Ti
     """The same, answering phones meanwhile, and serving after it until told to stop."""
     from stillhere.protocols import host
 
-    recovery = lost.recovery(announce)
+    teller = Teller(lost.told, announce)
+    recovery = lost.recovery(teller)
     wanted = listen or config.Settings(vault=str(lost.vaults[0])).listen
     with host.bind(*config.split_listen(wanted)) as listener:
         with telling(announce):
@@ -94,7 +99,7 @@ def recover_serving(lost: Lost, listen: str | None, announce: Announce, tick: Ti
         working.core.lock("serve")
         settings = settle(lost, working, listen)
         _remember(working)
-        with ticking(recovery, tick):
+        with ticking(recovery, tick), teller.beside(recovery):
             after = partial(look_further, working, lost, announce)
             serve_beside(recovery, working, listener, settings, announce, after)
 

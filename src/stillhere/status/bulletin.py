@@ -11,6 +11,7 @@ from stillhere.status.progress import PROVEN, KindCount, Pace, Progress
 from stillhere.status.words import count, plain
 
 CONTACTS = "contacts"
+NOT_BEGUN = "The recovery has not begun."
 OPERATIONAL, DEGRADED, PARTIAL, MAJOR = (
     "operational",
     "degraded_performance",
@@ -32,6 +33,18 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """The last drill, at `drilled_at`: of how many people (by lot, where `sampled`), whole after
+    how many seconds (None: never), and on how many shelves a loss would have cost something."""
+
+    drilled_at: int
+    people: int
+    sampled: bool
+    whole_s: float | None
+    flawed: int
+
+
+@dataclass(frozen=True)
 class Known:
     """What a core said of itself at `known_at`, when it was there to be asked.
 
@@ -48,6 +61,7 @@ class Known:
     proven_at: int | None
     unproven: int
     expected: Expected | None
+    rehearsal: Rehearsal | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +87,20 @@ class Bulletin:
         return last if last is not None and last.closed_at is None else None
 
     @property
+    def recovery(self) -> Progress | None:
+        """The newest recovery, unless it was over before the incident that is open now."""
+        progress, incident = self.progress, self.incident
+        if progress is None or incident is None:
+            return progress
+        over = progress.whole_at
+        if over is None:
+            over = progress.last.seen_at if progress.last is not None else progress.began_at
+        return progress if over >= incident.began_at else None
+
+    @property
     def recovering(self) -> bool:
         """Whether a recovery has begun that has not brought back everything yet."""
-        return self.progress is not None and self.progress.whole_at is None
+        return self.recovery is not None and self.recovery.whole_at is None
 
     @property
     def kinds(self) -> tuple[KindCount, ...]:
@@ -159,10 +184,11 @@ def counted(bulletin: Bulletin) -> dict[str, int]:
 
 def headline(bulletin: Bulletin) -> str:
     """What matters most, in one sentence with figures."""
-    if bulletin.progress is None:
-        if bulletin.incident is not None:
-            return f"{bulletin.incident.title}. The recovery has not begun."
-        return _quiet(bulletin)
+    if bulletin.recovery is None:
+        if bulletin.incident is None:
+            return _quiet(bulletin)
+        told = f"{_back(bulletin)}{_missing(bulletin)}" if bulletin.current else NOT_BEGUN
+        return f"{bulletin.incident.title}. {told}"
     if bulletin.recovering or bulletin.incident is not None or _wanting(bulletin):
         return f"{_back(bulletin)}{_missing(bulletin)}"
     return f"No incident. {_back(bulletin)}{_missing(bulletin)}"
@@ -171,10 +197,11 @@ def headline(bulletin: Bulletin) -> str:
 def component(bulletin: Bulletin, kind: str) -> str:
     """How a kind is served, in Statuspage's words, decided by figures.
 
-    Without a recovery only the incident says what it concerns, by the kind's name."""
-    if bulletin.progress is None:
-        incident = bulletin.incident
-        return MAJOR if incident is not None and kind in incident.affected else OPERATIONAL
+    Before there are any of a recovery, or of a core that was asked since, only the incident says
+    what it concerns, by the kind's name."""
+    incident = bulletin.incident
+    if incident is not None and bulletin.recovery is None and not bulletin.current:
+        return MAJOR if kind in incident.affected else OPERATIONAL
     people, back = bulletin.people(kind), bulletin.back(kind)
     if bulletin.recovering and not back:
         return MAJOR
@@ -204,7 +231,7 @@ class _At:
 def _quiet(bulletin: Bulletin) -> str:
     if bulletin.known is None:
         return "No incident. No figures are known yet."
-    records = sum(kind.proven for kind in bulletin.kinds)
+    records = sum(kind.proven for kind in bulletin.kinds if kind.kind != "account")
     people = count(bulletin.known.people, "person has", "people have")
     return f"No incident. {people} {count(records, 'record')} here."
 
@@ -215,7 +242,7 @@ def _back(bulletin: Bulletin) -> str:
         told = count(back, "person is", "people are")
         return f"Contacts of {told} back; of how many is not known yet"
     if back >= people:
-        return f"Contacts of all {count(people, 'person', 'people')} are back"
+        return f"Everybody's contacts are back: {count(people, 'person', 'people')}"
     return f"Contacts of {back:,} of {count(people, 'person', 'people')} are back"
 
 

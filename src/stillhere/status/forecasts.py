@@ -11,11 +11,16 @@ from stillhere.status.progress import PROVEN, Forecast, Progress, StageCount, la
 from stillhere.status.words import count, span
 
 NO_FORECAST = "not known yet"
+CAPTION = (
+    "Share done of each stage since the recovery began; the upright dotted line is now. A band"
+    " leads to when the stage is over: p50 at its left edge, p90 at its right. When the last stage"
+    " is over, what was forecast of it first stays, fainter."
+)
 
 
 def section(bulletin: Bulletin) -> Element:
     """The recovery: people back, picture, stages, forecasts."""
-    progress = bulletin.progress
+    progress = bulletin.recovery
     assert progress is not None
     stages = progress.last.stages if progress.last is not None else ()
     made = el(
@@ -26,7 +31,7 @@ def section(bulletin: Bulletin) -> Element:
     )
     picture = draw(progress, {each.stage: named(each.stage) for each in stages})
     if picture is not None:
-        made.append(el("figure", picture))
+        made.append(el("figure", picture, el("figcaption", CAPTION)))
     if stages:
         made.append(el("div", _stages(progress, stages), class_="wide"))
     return made
@@ -78,7 +83,7 @@ def _people(bulletin: Bulletin) -> Iterator[Element]:
             ),
             el("meter", share, id="back", min="0", max=str(people), value=str(min(back, people))),
         )
-    progress = bulletin.progress
+    progress = bulletin.recovery
     assert progress is not None
     for stage in (CONTACTS + PROVEN, CONTACTS):
         rate = rate_of(progress, stage)

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from stillhere.status import forecasts, updates
 from stillhere.status.bulletin import Bulletin, Expected, Known, headline
+from stillhere.status.core import DRILL_DAYS
 from stillhere.status.elements import cells, when
 from stillhere.status.incident import NOT_KNOWN, Incident, next_due
 from stillhere.status.markup import el, html, name_of
@@ -83,14 +84,14 @@ def _age(bulletin: Bulletin) -> Iterator[Element | str]:
 def _main(bulletin: Bulletin) -> Iterator[Element]:
     if bulletin.incident is not None:
         yield _incident(bulletin.incident, bulletin)
-    if bulletin.progress is not None:
+    if bulletin.recovery is not None:
         yield forecasts.section(bulletin)
     if bulletin.kinds:
         yield _records(bulletin)
     if bulletin.incident is not None:
         yield updates.section(bulletin.incident, bulletin.told_at)
-    if bulletin.progress is not None and bulletin.progress.forecasts:
-        yield forecasts.kept(bulletin.progress)
+    if bulletin.recovery is not None and bulletin.recovery.forecasts:
+        yield forecasts.kept(bulletin.recovery)
     if bulletin.known is not None:
         yield _protection(bulletin.known)
     closed = [each for each in reversed(bulletin.incidents) if each.closed_at is not None]
@@ -183,9 +184,26 @@ def _protection(known: Known) -> Element:
             *_pair("The copy", vault),
             *_pair("Proven", proven),
             *_pair("Not proven", wanting),
+            *_pair("Rehearsed", el("span", *_rehearsed(known))),
         ),
         _expected(known.expected),
     )
+
+
+def _rehearsed(known: Known) -> Iterator[Element | str]:
+    """The last drill, and an alarm where there is no recent one."""
+    last = known.rehearsal
+    if last is None:
+        yield el("strong", "never: nobody has tried a recovery", class_="missed")
+        return
+    yield when(last.drilled_at)
+    if known.known_at - last.drilled_at > DRILL_DAYS * 86_400_000:
+        yield ", "
+        yield el("strong", f"more than {DRILL_DAYS} days before that look", class_="missed")
+    people = count(last.people, "person", "people")
+    back = "never whole" if last.whole_s is None else f"whole after {span(last.whole_s)}"
+    yield f": {people}{', drawn by lot' if last.sampled else ''}, {back}, "
+    yield f"{count(last.flawed, 'shelf', 'shelves')} not as in the core"
 
 
 def _expected(expected: Expected | None) -> Element:

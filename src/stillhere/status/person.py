@@ -107,7 +107,7 @@ class PersonReport:
     def complete(self) -> bool:
         """Everything that was acknowledged is back, as far as anybody knows."""
         return all(
-            shelf.verdict == COMPLETE and not shelf.since and _all_merged(shelf.devices)
+            shelf.verdict == COMPLETE and not shelf.since and not knowing_most(shelf.devices)
             for shelf in self.shelves
         )
 
@@ -214,10 +214,10 @@ def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
         yield f"  stillhere import {shlex.quote(account)} FILE --from {first.device}{which}"
 
 
-def _all_merged(devices: list[DeviceKnows]) -> bool:
-    """Whether of each address book the device that knows most has given what it has."""
+def knowing_most(devices: list[DeviceKnows]) -> list[DeviceKnows]:
+    """Of each address book the device that knows most, unless it has given what it has."""
     firsts = {one.collection: one for one in reversed(devices)}
-    return all(one.merged_at is not None for one in firsts.values())
+    return [one for one in firsts.values() if one.merged_at is None]
 
 
 def _name(lost: Missing | Ended) -> str:

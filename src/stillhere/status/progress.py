@@ -5,7 +5,7 @@ A stage is "contacts proven" (everything of that kind is proven and near; its pa
 the vault) or "contacts" (everybody's shelf of that kind is in the core; its parts are people).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import sqrt
@@ -21,7 +21,7 @@ LEAST_RATES = 3
 ONE_IN_TEN = 1.2816  # of a normal distribution is beyond so many standard deviations
 SLOWEST = 10.0  # how many times slower than its mean a stage is ever forecast to go on
 UNMEASURED = 2.0  # how much longer than one measurement says: that one has no spread of its own
-MOST_SAMPLES = 240
+MOST_SAMPLES, RECENT = 120, 60  # of them, those that are kept however close they are
 MOST_FORECASTS = 8  # of one stage
 AGAIN = 0.1  # a forecast is told anew when it moved by so much of the time it speaks of
 
@@ -119,7 +119,7 @@ class Progress:
 
 def observe(progress: Progress, sample: Sample) -> Progress:
     """The progress with one more sample, and what is forecast from it."""
-    seen = replace(progress, samples=_thin([*progress.samples, sample], MOST_SAMPLES))
+    seen = replace(progress, samples=_keep(progress.samples, sample))
     made = tuple(forecast for forecast in forecast_all(seen) if _is_news(seen, forecast))
     return replace(seen, forecasts=_thin_each((*seen.forecasts, *made)))
 
@@ -176,6 +176,10 @@ def rate_of(progress: Progress, stage: str) -> float | None:
     return max(0.0, (seen[-1][1] - seen[0][1]) * 1000 / (seen[-1][0] - seen[0][0]))
 
 
+def _keep(samples: Sequence[Sample], sample: Sample) -> tuple[Sample, ...]:
+    return _thin([*samples, sample], MOST_SAMPLES, RECENT, lambda each: each.seen_at)
+
+
 def _remaining(progress: Progress, count: StageCount) -> tuple[float, float, str] | None:
     """Milliseconds that a stage still takes, as likely as not and in nine of ten cases."""
     steps = list(_steps(progress, count.stage))
@@ -229,16 +233,24 @@ def _is_news(progress: Progress, forecast: Forecast) -> bool:
     return moved > max(1000, AGAIN * (before.p90_at - before.made_at))
 
 
-def _thin(items: Sequence[Item], most: int) -> tuple[Item, ...]:
-    """As many as are kept: the first, the last, and every other one in between."""
+def _thin(
+    items: Sequence[Item], most: int, recent: int, time_of: Callable[[Item], int]
+) -> tuple[Item, ...]:
+    """As many as are kept: the first, the `recent` last, and of the others those that lie evenly
+    in time: the one goes whose absence leaves the smallest gap."""
     kept = list(items)
     while len(kept) > most:
-        kept = [kept[0], *kept[1:-1][::2], kept[-1]]
+        gaps = {
+            number: time_of(kept[number + 1]) - time_of(kept[number - 1])
+            for number in range(1, len(kept) - recent)
+        }
+        del kept[min(gaps, key=lambda number: gaps[number])]
     return tuple(kept)
 
 
 def _thin_each(forecasts: Sequence[Forecast]) -> tuple[Forecast, ...]:
     kept: list[Forecast] = []
     for stage in dict.fromkeys(forecast.stage for forecast in forecasts):
-        kept += _thin([f for f in forecasts if f.stage == stage], MOST_FORECASTS)
+        of_it = [forecast for forecast in forecasts if forecast.stage == stage]
+        kept += _thin(of_it, MOST_FORECASTS, 1, lambda forecast: forecast.made_at)
     return tuple(kept)

@@ -41,7 +41,8 @@ thead th { font-weight: 600; }
 tbody th { font-weight: 400; }
 ol.updates { list-style: none; margin: 0; padding: 0; }
 ol.updates > li { border-top: 1px solid var(--rule); padding: .6rem 0; }
-.picture { width: 100%; height: auto; display: block; margin: .5rem 0; }
+.picture { width: 100%; max-width: 36rem; height: auto; display: block; margin: .5rem 0; }
+figcaption { color: var(--soft); font-size: .9rem; }
 .picture text { font-size: 12px; fill: var(--soft); font-family: system-ui, sans-serif; }
 .picture .grid { stroke: var(--rule); stroke-width: 1; }
 .picture .now { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; }

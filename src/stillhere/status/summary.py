@@ -29,7 +29,7 @@ def summary(bulletin: Bulletin) -> dict[str, Any]:
     components = [_component(bulletin, kind.kind, n) for n, kind in enumerate(bulletin.kinds, 1)]
     worst = max((each["status"] for each in components), key=_ORDER.index, default=OPERATIONAL)
     incident = bulletin.incident
-    if incident is not None and worst == OPERATIONAL and bulletin.progress is None:
+    if incident is not None and worst == OPERATIONAL and not bulletin.current:
         worst = PARTIAL  # something is the matter, and no figure says yet what
     told = [] if incident is None else [_incident(bulletin, incident, worst, components)]
     return {
@@ -115,7 +115,7 @@ def _state(bulletin: Bulletin, incident: Incident) -> str:
 
 def _monitoring_at(bulletin: Bulletin, incident: Incident) -> str | None:
     """When everything was back, if that was in this incident."""
-    whole = None if bulletin.progress is None else bulletin.progress.whole_at
+    whole = None if bulletin.recovery is None else bulletin.recovery.whole_at
     return stamp(whole) if whole is not None and whole >= incident.began_at else None
 
 

@@ -1,11 +1,24 @@
 """`stillhere status`"""
 
+import typer
+
 from stillhere.cli.options import Home, Json, Witness
 from stillhere.cli.output import answer, warn
+from stillhere.errors import BadInput
 
 
-def run(home: Home = None, witness: Witness = None, as_json: Json = False) -> None:
+def run(
+    asked: typer.Context, home: Home = None, witness: Witness = None, as_json: Json = False
+) -> None:
     """Tell what is protected, what a loss would cost; remember how far the vault reaches."""
+    if asked.invoked_subcommand is not None:
+        if home is not None or witness is not None or as_json:
+            raise BadInput(
+                f"options of {asked.invoked_subcommand} come after its name",
+                safe="nothing was changed",
+                hint=f"stillhere status {asked.invoked_subcommand} --help lists them",
+            )
+        return
     from stillhere.server.figures import read_status
     from stillhere.status import core
     from stillhere.status.words import plain

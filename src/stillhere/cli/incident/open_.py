@@ -1,0 +1,44 @@
+"""`stillhere incident open TITLE`"""
+
+from typing import Annotated
+
+import typer
+
+from stillhere.cli.incident import telling
+from stillhere.cli.options import Json, State
+from stillhere.cli.output import answer
+
+
+def run(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What happened, in one line.")],
+    text: Annotated[str, typer.Option("--text", help="What else is known.")] = "",
+    began: Annotated[
+        str | None, typer.Option("--began", metavar="TIME", help="When, as ISO time [now].")
+    ] = None,
+    cause: telling.Cause = None,
+    affected: telling.Affected = None,
+    unaffected: telling.Unaffected = None,
+    next_: telling.Next = None,
+    state: State = None,
+    to: telling.To = None,
+    as_json: Json = False,
+) -> None:
+    """Begin to tell of an incident; no core is needed."""
+    from stillhere.server.incident import Desk, new_incident
+    from stillhere.server.publish import now, publish_from
+    from stillhere.status.incident import Facts
+    from stillhere.status.words import plain
+
+    at = now()
+    said = None if cause is None else telling.words(cause)
+    facts = Facts(said, telling.many(affected), telling.many(unaffected))
+    began_at = telling.moment_of(began, at, ahead=False)
+    incident = new_incident(telling.words(title), at, began_at, facts)
+    desk = Desk(state)
+    opened = desk.open(
+        incident,
+        telling.words(text) if text else "",
+        telling.moment_of(next_, at, ahead=True),
+    )
+    publish_from(desk, to)
+    answer(plain(opened), telling.told(opened, now()), as_json=as_json)

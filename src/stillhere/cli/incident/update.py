@@ -1,0 +1,37 @@
+"""`stillhere incident update TEXT`"""
+
+from typing import Annotated
+
+import typer
+
+from stillhere.cli.incident import telling
+from stillhere.cli.options import Json, State
+from stillhere.cli.output import answer
+
+
+def run(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is new.")],
+    cause: telling.Cause = None,
+    affected: telling.Affected = None,
+    unaffected: telling.Unaffected = None,
+    next_: telling.Next = None,
+    state: State = None,
+    to: telling.To = None,
+    as_json: Json = False,
+) -> None:
+    """Tell more of the open incident, with the figures that are known now.
+
+    --cause, --affected and --not-affected replace what was said before.
+    """
+    from stillhere.server.incident import Desk
+    from stillhere.server.publish import now, publish_from
+    from stillhere.status.incident import Facts
+    from stillhere.status.words import plain
+
+    at, desk = now(), Desk(state)
+    said = None if cause is None else telling.words(cause)
+    facts = Facts(said, telling.many(affected), telling.many(unaffected))
+    due = telling.moment_of(next_, at, ahead=True)
+    told = desk.update(at, telling.words(text), facts, due)
+    publish_from(desk, to)
+    answer(plain(told), telling.told(told, now()), as_json=as_json)
