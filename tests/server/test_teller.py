@@ -105,6 +105,29 @@ def test_what_was_measured_before_is_forecast_from_the_first_edition_on(lost: Pa
         assert "measured once" in forecast["basis"]
 
 
+def test_what_is_held_is_told_and_so_is_its_return(lost: Path) -> None:
+    for pack in (lost / "vault" / "ledger" / "contacts").glob("*-??????b-*.pack"):
+        data = bytearray(pack.read_bytes())
+        data[150:158] = b"XXXXXXXX"
+        pack.write_bytes(data)
+    told(lost, "incident", "open", "Down")
+    command(*arguments(lost, *publishing(lost)))
+    figures: Any = figures_of(lost / "page")
+    held = {kind["kind"]: kind["held"] for kind in figures["kinds"]}["contacts"]
+    assert held == CARDS
+    assert figures["headline"] == (
+        f"Contacts of 1 of 2 people are back, 1 has theirs in part; {CARDS} records are held."
+    )
+    summary = json.loads((lost / "page" / "summary.json").read_bytes())
+    assert summary["status"]["indicator"] == "minor"
+    command("import", "ana", lost / "cards.vcf", "--home", lost / "new")
+    told(lost, "status", "publish", "--to", lost / "page", "--home", lost / "new")
+    figures = figures_of(lost / "page")
+    assert {kind["kind"]: kind["held"] for kind in figures["kinds"]}["contacts"] == 0
+    last = told(lost, "incident", "update", "All healed.", "--to", lost / "page")
+    assert f"contacts: records proven: not known → {CARDS}" in last
+
+
 def test_serving_it_tells_and_goes_on_telling(lost: Path) -> None:
     serve = ("--serve", "--listen", "127.0.0.1:0")
     with running(*arguments(lost, *serve, *publishing(lost))) as recovery:

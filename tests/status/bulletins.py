@@ -42,7 +42,7 @@ def sample(at: int, *done: int, held: int = 0, lost: int = 0, closed: int = 0) -
     stages = tuple(StageCount(s, d, total if d else 0, d * 300) for s, d, total in parts)
     kinds = (
         KindCount("account", done[2], 0, 3 * done[2], 0, 0),
-        KindCount("contacts", done[3], closed, 310 * done[3] - held, held, lost),
+        KindCount("contacts", done[3], closed, 310 * done[3] - held, held, lost, held // 3),
     )
     return Sample(at, stages, kinds)
 

@@ -91,7 +91,7 @@ def test_the_page_says_how_old_it_is_and_asks_for_itself_anew_while_something_go
     assert "with figures that were 5 minutes old then" in text_of(before())
     assert "refresh" not in page.render(before())
     assert 'http-equiv="refresh"' in page.render(first_minutes())
-    assert "A new one is made every 5.0 s" in text_of(first_minutes())
+    assert "The next one is due 5.0 s after it" in text_of(first_minutes())
 
 
 def test_figures_not_adjectives() -> None:
@@ -99,7 +99,8 @@ def test_figures_not_adjectives() -> None:
     assert headline(first_minutes()) == "Contacts of 0 of 10,000 people are back."
     assert headline(contacts_back()) == "Everybody's contacts are back: 10,000 people."
     assert headline(MOMENTS["incomplete"]()) == (
-        "Contacts of 9,998 of 10,000 people are back; 12 records are held, 3 changes are lost."
+        "Contacts of 9,994 of 10,000 people are back, 4 have theirs in part;"
+        " 12 records are held, 3 changes are lost."
     )
     assert headline(over()).startswith("No incident.")
     assert headline(Bulletin("x", "", "", 0)) == "No incident. No figures are known yet."

@@ -16,6 +16,7 @@ from stillhere.status.progress import KindCount
 from stillhere.store import Op
 from stillhere.store.schema import connect
 
+_PARTIAL = "SELECT kind, sum(closed = '' AND held > 0) FROM shelves GROUP BY kind"
 _NOTES = (
     "SELECT s.id, s.kind, n.time, n.device, n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
     " WHERE n.op = ? ORDER BY s.id, n.seq"
@@ -24,9 +25,18 @@ _NOTES = (
 
 def count(sql: sqlite3.Connection) -> tuple[KindCount, ...]:
     """Each kind: shelves, records proven and held, and changes that are known to be lost."""
-    lost = count_lost(sql)
+    lost: Counter[str] = count_lost(sql)
+    partial: dict[str, int] = dict(sql.execute(_PARTIAL).fetchall())
     return tuple(
-        KindCount(k.kind, k.shelves, k.closed, k.records - k.held, k.held, lost[k.kind])
+        KindCount(
+            k.kind,
+            k.shelves,
+            k.closed,
+            k.records - k.held,
+            k.held,
+            lost[k.kind],
+            partial.get(k.kind, 0),
+        )
         for k in count_kinds(sql)[0]
     )
 

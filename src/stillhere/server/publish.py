@@ -34,13 +34,11 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def publish_from(desk: Desk, folder: Path | None, every_s: float | None = None) -> None:
-    """Publish what a desk knows now, if a folder was named; the next edition comes after
-    `every_s` seconds (None: when somebody asks). Raises BadInput."""
+def publish_from(desk: Desk, folder: Path | None, next_at: int | None = None) -> None:
+    """Publish what a desk knows now, if a folder was named; the next edition is due at `next_at`
+    (None: when somebody asks for one). Raises BadInput."""
     if folder is not None:
-        at = now()
-        due = None if every_s is None else at + round(every_s * 1000)
-        publish(desk.bulletin(at, due), desk.key(), folder)
+        publish(desk.bulletin(now(), next_at), desk.key(), folder)
 
 
 def publish(bulletin: Bulletin, key: Ed25519PrivateKey, folder: Path) -> None:

@@ -85,7 +85,7 @@ class Teller:
             thread.join()
 
     def _tell_all(self, told: Told, recovery: Recovery, over: threading.Event) -> None:
-        from stillhere.server.publish import publish_from
+        from stillhere.server.publish import now, publish_from
 
         progress = self._begin(recovery)
         wait = EVERY_S
@@ -94,7 +94,8 @@ class Teller:
             try:
                 progress = self._observe(progress, recovery)
                 self._desk.keep_progress(progress)
-                publish_from(self._desk, told.folder, None if last else wait)
+                due = None if last else now() + round(wait * 1000)
+                publish_from(self._desk, told.folder, due)
                 self._refused = ""
             except StillhereError as error:
                 self._tell_once(error)

@@ -142,9 +142,9 @@ class Bulletin:
         return before[0] if before else None
 
     def back(self, kind: str = CONTACTS) -> int:
-        """How many people have their shelf of this kind, open."""
+        """How many people have their shelf of this kind, open, and nothing on it held."""
         found = self.kind(kind)
-        return found.shelves - found.closed
+        return found.shelves - found.closed - found.partial
 
 
 def paces_of(known: Known | None) -> tuple[Pace, ...]:
@@ -175,6 +175,7 @@ def counted(bulletin: Bulletin) -> dict[str, int]:
     for kind in bulletin.kinds:
         name = "accounts" if kind.kind == "account" else kind.kind
         figures |= {
+            f"{name}: people with theirs in part": kind.partial,
             f"{name}: records proven": kind.proven,
             f"{name}: records held": kind.held,
             f"{name}: changes lost": kind.lost,
@@ -202,12 +203,12 @@ def component(bulletin: Bulletin, kind: str) -> str:
     incident = bulletin.incident
     if incident is not None and bulletin.recovery is None and not bulletin.current:
         return MAJOR if kind in incident.affected else OPERATIONAL
-    people, back = bulletin.people(kind), bulletin.back(kind)
-    if bulletin.recovering and not back:
+    people, found = bulletin.people(kind), bulletin.kind(kind)
+    opened = found.shelves - found.closed
+    if bulletin.recovering and not opened:
         return MAJOR
-    if (people is not None and back < people) or (bulletin.recovering and people is None):
+    if (people is not None and opened < people) or (bulletin.recovering and people is None):
         return PARTIAL
-    found = bulletin.kind(kind)
     return DEGRADED if found.held or found.lost else OPERATIONAL
 
 
@@ -243,7 +244,9 @@ def _back(bulletin: Bulletin) -> str:
         return f"Contacts of {told} back; of how many is not known yet"
     if back >= people:
         return f"Everybody's contacts are back: {count(people, 'person', 'people')}"
-    return f"Contacts of {back:,} of {count(people, 'person', 'people')} are back"
+    told = f"Contacts of {back:,} of {count(people, 'person', 'people')} are back"
+    partial = bulletin.kind(CONTACTS).partial
+    return f"{told}, {count(partial, 'has', 'have')} theirs in part" if partial else told
 
 
 def _wanting(bulletin: Bulletin) -> int:

@@ -77,7 +77,7 @@ def _age(bulletin: Bulletin) -> Iterator[Element | str]:
         yield "). "
     if bulletin.next_at is not None:
         wait = span((bulletin.next_at - bulletin.told_at) / 1000)
-        yield f"A new one is made every {wait}: if your clock is far beyond that, nobody makes"
+        yield f"The next one is due {wait} after it: if your clock is far beyond that, nobody makes"
         yield " them any more, and this page is out of date."
 
 
@@ -139,11 +139,11 @@ def _records(bulletin: Bulletin) -> Element:
     rows = [
         (
             "accounts" if kind.kind == "account" else kind.kind,
-            *(f"{n:,}" for n in (kind.proven, kind.held, kind.lost, kind.closed)),
+            *(f"{n:,}" for n in (kind.proven, kind.held, kind.lost, kind.partial, kind.closed)),
         )
         for kind in bulletin.kinds
     ]
-    heads = ("Kind", "Proven", "Held", "Lost", "Closed")
+    heads = ("Kind", "Proven", "Held", "Lost", "In part", "Closed")
     before = "" if bulletin.current else ", before the incident"
     return el(
         "section",
@@ -157,7 +157,8 @@ def _records(bulletin: Bulletin) -> Element:
             "p",
             "Proven: found, and checked against its digest. Held: known to exist, listed, and no"
             " copy of its content found yet. Lost: changes that a device knows and no copy has."
-            " Closed: people for whom this kind stays shut until it is proven or accepted, so that"
+            " In part: people who have all but what is held. Closed: people for whom this kind"
+            " stays shut until it is proven or accepted, so that"
             " their devices delete nothing.",
             class_="soft",
         ),

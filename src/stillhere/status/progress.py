@@ -32,7 +32,8 @@ class KindCount:
 
     `shelves` are there, `closed` of them since what must be on them is not proven; of the
     records that must exist `proven` are found, each by its digest, and of `held` no copy of the
-    body is found yet. `lost` counts changes that a device knows and no copy has.
+    body is found yet. `lost` counts changes that a device knows and no copy has, `partial` the
+    shelves that are open though something on them is held.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class KindCount:
     proven: int
     held: int
     lost: int
+    partial: int = 0
 
 
 @dataclass(frozen=True)

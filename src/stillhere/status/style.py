@@ -60,5 +60,8 @@ summary { cursor: pointer; padding: .4rem 0; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 a { color: inherit; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); font-size: .9rem; }
+@media (max-width: 30rem) { th, td { padding-right: .4rem; font-size: .85rem; }
+  dl { grid-template-columns: 5.5rem 1fr; } .headline { font-size: 1.35rem; }
+  .picture text { font-size: 14px; } }
 @media print { body { max-width: none; } }
 """

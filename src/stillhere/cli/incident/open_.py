@@ -32,13 +32,13 @@ def run(
     at = now()
     said = None if cause is None else telling.words(cause)
     facts = Facts(said, telling.many(affected), telling.many(unaffected))
-    began_at = telling.moment_of(began, at, ahead=False)
+    began_at = telling.time_past(began, at)
     incident = new_incident(telling.words(title), at, began_at, facts)
     desk = Desk(state)
     opened = desk.open(
         incident,
         telling.words(text) if text else "",
-        telling.moment_of(next_, at, ahead=True),
+        telling.time_ahead(next_, at),
     )
     publish_from(desk, to)
     answer(plain(opened), telling.told(opened, now()), as_json=as_json)

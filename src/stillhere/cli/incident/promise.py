@@ -21,7 +21,7 @@ def run(
     from stillhere.status.words import plain
 
     at, desk = now(), Desk(state)
-    due = telling.moment_of(when, at, ahead=True)
+    due = telling.time_ahead(when, at)
     assert due is not None
     told = desk.promise(at, due)
     publish_from(desk, to)

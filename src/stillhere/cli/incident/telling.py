@@ -46,18 +46,18 @@ def many(texts: list[str] | None) -> tuple[str, ...] | None:
     return tuple(words(text) for text in texts) if texts else None
 
 
-def moment_of(text: str | None, now: int, *, ahead: bool) -> int | None:
-    """A time that was typed. Raises BadInput for none, and for one on the wrong side of now."""
-    from stillhere.status.times import read_time
+def time_ahead(text: str | None, now: int) -> int | None:
+    """A time to come. Raises BadInput for none, and for one that has passed."""
+    at = _read(text, now)
+    if at is not None and at <= now:
+        raise _unfit(f"{text} has passed", "name a time that is to come")
+    return at
 
-    if text is None:
-        return None
-    at = read_time(text, now)
-    if at is None:
-        raise _unfit(f"{text!r} is no time", "for example 30m, 2h, 2026-11-30T14:00")
-    if ahead and at <= now:
-        raise _unfit(f"{text} has passed", "promise a time that is to come")
-    if not ahead and at > now:
+
+def time_past(text: str | None, now: int) -> int | None:
+    """A time that was. Raises BadInput for none, and for one that is to come."""
+    at = _read(text, now)
+    if at is not None and at > now:
         raise _unfit(f"{text} has not come yet", "say when it began")
     return at
 
@@ -85,3 +85,14 @@ def told(incident: "Incident", now: int) -> Iterator[str]:
 
 def _unfit(what: str, hint: str = "") -> BadInput:
     return BadInput(what, safe="nothing was changed", hint=hint)
+
+
+def _read(text: str | None, now: int) -> int | None:
+    from stillhere.status.times import read_time
+
+    if text is None:
+        return None
+    at = read_time(text, now)
+    if at is None:
+        raise _unfit(f"{text!r} is no time", "for example 30m, 2h, 2026-11-30T14:00")
+    return at

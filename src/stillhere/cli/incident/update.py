@@ -31,7 +31,7 @@ def run(
     at, desk = now(), Desk(state)
     said = None if cause is None else telling.words(cause)
     facts = Facts(said, telling.many(affected), telling.many(unaffected))
-    due = telling.moment_of(next_, at, ahead=True)
+    due = telling.time_ahead(next_, at)
     told = desk.update(at, telling.words(text), facts, due)
     publish_from(desk, to)
     answer(plain(told), telling.told(told, now()), as_json=as_json)

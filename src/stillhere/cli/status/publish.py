@@ -21,6 +21,9 @@ def run(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Where people find it; kept.")
     ] = None,
+    next_: Annotated[
+        str | None, typer.Option("--next", metavar="WHEN", help="When the next one is due: 5m.")
+    ] = None,
     witness: Witness = None,
     as_json: Json = False,
 ) -> None:
@@ -29,12 +32,14 @@ def run(
     With a core it is asked first; without one, or where it cannot be read, the page tells what
     was known before, and as of when.
     """
+    from stillhere.cli.incident.telling import time_ahead
     from stillhere.config import VARIABLE
     from stillhere.server.counts import look
     from stillhere.server.incident import Desk
     from stillhere.server.publish import now, publish_from
     from stillhere.status.bulletin import headline
 
+    due = time_ahead(next_, now())
     desk = Desk(state)
     desk.rename(name, url)
     trouble: StillhereError | None = None
@@ -43,7 +48,7 @@ def run(
             desk.keep_known(look(home, witness))
         except StillhereError as error:
             trouble = error
-    publish_from(desk, to)
+    publish_from(desk, to, due)
     bulletin = desk.bulletin(now())
     told = {
         "folder": str(to),
