@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from stillhere.durable import replace_file
 from stillhere.errors import BadInput, NotFound
+from stillhere.vault.backends.place import absolute
 
 FILE = "stillhere.toml"
 VARIABLE = "STILLHERE_HOME"
@@ -32,12 +33,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """
 
     vault: Annotated[
-        str, Meta(description="directory of the vault; a relative one starts here", min_length=1)
+        str,
+        Meta(
+            description="the vault: a directory (a relative one starts here), or s3://BUCKET/PREFIX",
+            min_length=1,
+        ),
     ]
     copies: Annotated[
         list[str],
         Meta(
-            description="directories of further copies of the vault: a change is acknowledged"
+            description="where further copies of the vault are: a change is acknowledged"
             " when all have it"
         ),
     ] = []
@@ -145,13 +150,13 @@ def load(home: Path) -> Settings:
         split_listen(settings.listen)
     except BadInput as error:
         raise _refuse(path, error.what) from None
-    vault, *copies = [str((home / place).absolute()) for place in places_of(settings)]
+    vault, *copies = [absolute(place, home) for place in places_of(settings)]
     return msgspec.structs.replace(settings, vault=vault, copies=copies)
 
 
-def places_of(settings: Settings) -> list[Path]:
+def places_of(settings: Settings) -> list[str]:
     """Where the vault is: every copy of it, the first one first."""
-    return [Path(settings.vault), *map(Path, settings.copies)]
+    return [settings.vault, *settings.copies]
 
 
 def save(home: Path, settings: Settings) -> None:

@@ -213,3 +213,37 @@ def test_a_folder_that_was_not_synced_is_synced_before_anything_counts_in_it(
             f"{vault}/new",
             f"{vault}/new/folder",
         ]
+
+
+@pytest.fixture(params=[kind.__name__ for kind in file_systems.KINDS])
+def backend(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Directory:
+    """A vault's folder on every kind of file system."""
+    getattr(file_systems, request.param)(monkeypatch)
+    return Directory(tmp_path / "vault", create=True)
+
+
+def test_names_hide_what_an_interrupted_create_left(backend: Directory, tmp_path: Path) -> None:
+    backend.create("journal/1", b"")
+    (tmp_path / "vault" / "journal" / ".3f2a").write_bytes(b"half a segm")
+    assert backend.names("journal") == ["1"]
+
+
+def test_a_create_leaves_only_its_object(backend: Directory, tmp_path: Path) -> None:
+    backend.create("a/b", b"1")
+    with pytest.raises(Exists):
+        backend.create("a/b", b"2")
+    files = [str(path.relative_to(tmp_path / "vault")) for path in tmp_path.rglob("*.*")]
+    assert files == []
+    assert [path.name for path in (tmp_path / "vault").rglob("*") if path.is_file()] == ["b"]
+
+
+def test_folders_are_made_again_when_somebody_removed_them(
+    backend: Directory, tmp_path: Path
+) -> None:
+    backend.create("x/y/one", b"1")
+    backend.delete("x/y/one")
+    (tmp_path / "vault" / "x" / "y").rmdir()
+    backend.create("x/y/two", b"2")
+    assert backend.read("x/y/two") == b"2"

@@ -10,9 +10,9 @@ import pytest
 from tests.rooms import Service, Unsteady, bodies, content, make_service, put, quick_folder
 
 from stillhere.errors import Fenced, Unavailable
-from stillhere.recovery import check as checking
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
+from stillhere.vault import copied
 
 
 class Taker:
@@ -21,7 +21,7 @@ class Taker:
     def __init__(self, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.storage = Unsteady(service.place)
         self.storage.refuse = lambda name: True
-        monkeypatch.setattr(checking, "Directory", lambda _: self.storage)
+        monkeypatch.setattr(copied, "open_place", lambda _: self.storage)
         self.told: list[tuple[str, object]] = []
         self.recovery = Recovery(
             home,

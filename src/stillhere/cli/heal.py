@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def run(
     vault: Annotated[
-        Path | None,
-        typer.Option("--vault", metavar="DIR", help="A copy of the vault; the core's own without."),
+        str | None,
+        typer.Option("--vault", metavar="PLACE", help="A copy of the vault; else the core's own."),
     ] = None,
     salvage: Salvage = None,
     home: Home = None,
@@ -34,7 +34,7 @@ def run(
             _from_cores(core.working, salvage, as_json=as_json)
 
 
-def _from_vault(working: "Working", vault: Path | None, *, as_json: bool) -> None:
+def _from_vault(working: "Working", vault: str | None, *, as_json: bool) -> None:
     from stillhere.cli.progress import progress
     from stillhere.recovery.heal import heal
     from stillhere.status.words import count

@@ -12,9 +12,8 @@ Home = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
 Vault = Annotated[
-    Path,
-    # not Typer's own path, which looks at once whether it is there: a vault may hang
-    typer.Option("--vault", metavar="DIR", parser=Path, help="The vault's directory."),
+    str,  # not a path of Typer's, which looks at once whether it is there: a vault may hang
+    typer.Option("--vault", metavar="PLACE", help="The vault: a directory, or s3://BUCKET/PREFIX."),
 ]
 Kit = Annotated[Path, typer.Option("--kit", metavar="FILE", help="The recovery kit.")]
 Listen = Annotated[

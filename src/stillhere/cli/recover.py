@@ -10,10 +10,8 @@ from stillhere.cli.options import Home, Json, Kit, Listen, Salvage, State, Witne
 
 def run(
     vault: Annotated[
-        list[Path],
-        typer.Option(
-            "--vault", metavar="DIR", parser=Path, help="A copy of the vault; any of them, or all."
-        ),
+        list[str],
+        typer.Option("--vault", metavar="PLACE", help="A copy of the vault; any of them, or all."),
     ],
     kit: Kit,
     home: Home = None,

@@ -1,7 +1,6 @@
 """`stillhere survey`"""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +19,8 @@ COLUMNS = ("Kind", "Records", "Proven", "Recoverable", "Not found", "Shelves lac
 
 def run(
     vault: Annotated[
-        list[Path],
-        typer.Option(
-            "--vault", metavar="DIR", parser=Path, help="A copy of the vault; again for others."
-        ),
+        list[str],
+        typer.Option("--vault", metavar="PLACE", help="A copy of the vault; again for others."),
     ],
     kit: Kit,
     seconds: Annotated[

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.place import Place
 from stillhere.vault.copied import Unreached, open_reached
 from stillhere.vault.epochs import (
     JOURNAL_KEY,
@@ -48,7 +48,7 @@ class Checked:
         return sealed_ends(self.epochs)
 
 
-def check(place: Path, kit: Kit, more: Sequence[Path] = ()) -> Checked:
+def check(place: Place, kit: Kit, more: Sequence[Place] = ()) -> Checked:
     """Prove that a recovery can begin, from any or all of a vault's copies.
 
     Raises NotAVault, FutureVault or WrongKit, Unavailable when the place can't be read."""
@@ -62,7 +62,7 @@ def check(place: Path, kit: Kit, more: Sequence[Path] = ()) -> Checked:
     return checked
 
 
-def look(places: Sequence[Path], kit: Kit) -> tuple[Checked, str]:
+def look(places: Sequence[Place], kit: Kit) -> tuple[Checked, str]:
     """Open what is left of a vault, for whoever only reads in it; and why a recovery would
     refuse it ("" where it would not).
 
@@ -78,7 +78,7 @@ def look(places: Sequence[Path], kit: Kit) -> tuple[Checked, str]:
         return _open(vault, kit, epochs, ServiceKeys(b"", b""), unreached), refusal
 
 
-def _reach(places: Sequence[Path], kit: Kit) -> tuple[Vault, list[Unreached]]:
+def _reach(places: Sequence[Place], kit: Kit) -> tuple[Vault, list[Unreached]]:
     vault, unreached = open_reached(places, kit.root_public)
     if vault.id != kit.vault:
         raise WrongKit(

@@ -88,7 +88,7 @@ class Drill(Recovery):
         try:
             identity = msgspec.structs.replace(
                 new_identity(
-                    *(self._kit, self._places[0], checked.epochs[-1].number, checked.service),
+                    *(self._kit, str(self._places[0]), checked.epochs[-1].number, checked.service),
                     recovering=True,
                 ),
                 journal_keys=checked.journal_keys,

@@ -28,7 +28,7 @@ from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, r
 from stillhere.store.draft import ShelfWrite
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError
-from stillhere.vault.backends.directory import Directory
+from stillhere.vault.backends.place import Place, is_remote, open_place
 from stillhere.vault.codec import decode
 from stillhere.vault.epochs import read_epochs, sealed_ends
 from stillhere.vault.image import load_image
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 
 def heal(
-    working: Working, place: Path | None = None, tick: Tick = lambda _done, _total: None
+    working: Working, place: Place | None = None, tick: Tick = lambda _done, _total: None
 ) -> Found:
     """Heal what the vault in ``place`` has the bodies of, or the core's own without.
 
@@ -77,17 +77,17 @@ def heal(
     return Found(len(shelves), healed, held)
 
 
-def _open_other(working: Working, place: Path) -> Anchor:
+def _open_other(working: Working, place: Place) -> Anchor:
     """What another copy holds, as far as this core's vault says that there must be something."""
     identity = working.identity
-    if not place.is_dir():
+    if not is_remote(place) and not Path(place).is_dir():
         raise NotAVault(
             f"there is no vault in {place}: it is not a folder",
             safe="nothing was changed",
             hint="name the folder of a copy of this core's vault",
         )
     try:
-        vault = open_vault(Directory(place.resolve()), identity.root_public)
+        vault = open_vault(open_place(place), identity.root_public)
     except WrongKit as error:
         raise WrongKit(
             f"the vault in {place} is another service's, and not this core's",

@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,7 @@ from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
 from stillhere.store.schema import clear_rows
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.place import Place
 from stillhere.vault.epochs import read_epochs
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
@@ -73,14 +74,14 @@ class Recovery:
     def __init__(
         self,
         home: Path,
-        place: Path,
+        place: Place,
         kit: Kit,
         announce: Announce,
         *,
         stages: Sequence[str] = STAGES,
         seen: Seen | None = None,
         behind: bool = False,
-        more: Sequence[Path] = (),
+        more: Sequence[Place] = (),
     ) -> None:
         """``more`` has further copies of the vault in ``place``; any of them may be lost.
         ``seen`` is what a witness remembers of the vault; one that lacks some of that is
@@ -104,6 +105,8 @@ class Recovery:
         checked = self._checked = check(self._places[0], self._kit, self._places[1:])
         for one in checked.unreached:
             self._announce("unreached", place=one.place, cause=one.cause.what)
+        with suppress(BackendError):  # one that can't be written is read all the same
+            checked.vault.backend.prove()
         self._lacking = find_behind(checked, self._seen, accepted=self._behind)
         core, identity = open_home(self._home, checked)
         if not identity.recovering:

@@ -23,6 +23,7 @@ from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
 from stillhere.vault.backends import Backend, BackendError, Exists
 from stillhere.vault.backends.copies import Copies
+from stillhere.vault.backends.probe import probe
 from stillhere.vault.copied import places_of
 from stillhere.vault.epochs import (
     begin_epoch,
@@ -35,7 +36,7 @@ from stillhere.vault.epochs import (
 )
 from stillhere.vault.erasures import read_erasures
 from stillhere.vault.manifests import read_root
-from stillhere.vault.opened import Vault, mend_format, probe_backend
+from stillhere.vault.opened import Vault, mend_format
 from stillhere.vault.tail import list_journal
 
 
@@ -67,7 +68,7 @@ def open_home(home: Path, checked: Checked) -> tuple[Core, Identity]:
     core.lock("recover")
     identity = new_identity(
         checked.kit,
-        Path(places_of(checked.vault.backend)[0]),
+        places_of(checked.vault.backend)[0],
         checked.epochs[-1].number + 1,
         checked.service,
         journal_keys=checked.journal_keys,
@@ -137,7 +138,7 @@ def _leave_unwritable(vault: Vault) -> None:
 
 def _can_be_written(copy: Backend) -> bool:
     try:
-        probe_backend(copy)
+        probe(copy)
     except (BackendError, NotAVault):
         return False
     return True

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import msgspec
 
@@ -22,6 +21,7 @@ from stillhere.recovery.keys import KitKeys
 from stillhere.store.accounts import ACCOUNT
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing, Readable, each
+from stillhere.vault.backends.place import Place
 from stillhere.vault.backends.read_only import ReadOnly
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.keys import list_keys
@@ -85,7 +85,7 @@ class Source:
         return load_image(self._anchor.source(account, kind), data_key, packed=True)
 
 
-def open_source(places: Sequence[Path], kit: Kit, kinds: Iterable[str]) -> Source:
+def open_source(places: Sequence[Place], kit: Kit, kinds: Iterable[str]) -> Source:
     """Open what is left of a copy of the vault, or of several as one, and list it.
 
     Raises NotAVault, FutureVault, WrongKit; Unavailable when it can't be read."""

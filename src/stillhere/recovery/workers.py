@@ -170,7 +170,7 @@ _views: dict[bytes, View] = {}
 def view_of(bucket: Bucket) -> View:
     """This process's view, made at its first bucket."""
     if bucket.vault not in _views:
-        first, *more = map(Path, bucket.places)
+        first, *more = bucket.places
         _views[bucket.vault] = View(
             check(first, Kit(bucket.vault, bucket.seed), more),
             NearFile(Path(bucket.mirror)),

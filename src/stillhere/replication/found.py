@@ -9,27 +9,27 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillhere.store.core import Core, Identity, clear_unfinished
-from stillhere.vault.backends.directory import Directory
+from stillhere.vault.backends.place import open_place
 from stillhere.vault.epochs import begin_epoch, make_epoch
 from stillhere.vault.keys import ServiceKeys, keep_service_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.opened import DEFAULT_BUCKET_BITS, create_vault
 
 
-def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) -> Kit:
-    """Make a vault in ``place`` and a core in ``home``; both must be empty or absent.
+def found(home: Path, place: str | Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) -> Kit:
+    """Make a vault in ``place`` (a folder or a bucket) and a core in ``home``; both must be
+    empty or absent.
 
     Returns the recovery kit, which is kept nowhere. When it raises (BadInput, NotAVault,
     BackendError), the home is as empty as before."""
     kit = Kit.make()
     keys = ServiceKeys(os.urandom(32), os.urandom(32))
-    place = place.resolve()
+    backend = open_place(place, create=True)
     core = Core(home, create=True)
     try:
-        backend = Directory(place, create=True)
         vault = create_vault(backend, kit, bucket_bits=bucket_bits)
         keep_service_keys(vault, kit, keys)
-        identity = new_identity(kit, place, 1, keys)
+        identity = new_identity(kit, backend.place, 1, keys)
         core.keep_identity(identity, core.reader())
         public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
         signing, key = public.public_bytes_raw(), identity.journal_key
@@ -46,7 +46,7 @@ def found(home: Path, place: Path, *, bucket_bits: int = DEFAULT_BUCKET_BITS) ->
 
 def new_identity(
     kit: Kit,
-    place: Path,
+    place: str,
     epoch: int,
     keys: ServiceKeys,
     *,
@@ -57,7 +57,7 @@ def new_identity(
     return Identity(
         core=os.urandom(16),
         vault=kit.vault,
-        vault_place=str(place),
+        vault_place=place,
         epoch=epoch,
         signing_key=Ed25519PrivateKey.generate().private_bytes_raw(),
         journal_keys=(journal_keys or {}) | {epoch: os.urandom(32)},

@@ -43,7 +43,8 @@ from stillhere.store.recovered import clear_mirror, clear_scratch
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import Backend, BackendError, Missing
-from stillhere.vault.copied import join, open_place
+from stillhere.vault.backends.place import Place, open_place
+from stillhere.vault.copied import join
 from stillhere.vault.epochs import is_sealed, read_epochs, sealed_ends, writers_with_journal
 from stillhere.vault.manifests import Root, read_root
 from stillhere.vault.opened import Vault, open_vault
@@ -145,10 +146,10 @@ class Working:
 
 def open_core(
     home: Path,
-    place: Path | None = None,
+    place: Place | None = None,
     window: Window | None = None,
     *,
-    more: Sequence[Path] = (),
+    more: Sequence[Place] = (),
     mend: bool = False,
     to_erase: bool = False,
 ) -> Working:
@@ -171,7 +172,7 @@ def open_core(
                 safe="everything that was acknowledged is in the vault",
                 hint="start the same stillhere recover again: it goes on where it was",
             )
-        vault = _open_own([place or Path(identity.vault_place), *more], identity)
+        vault = _open_own([place or identity.vault_place, *more], identity)
         if identity.recovering:
             _prove_newest(identity, vault)
         else:
@@ -199,7 +200,7 @@ def open_core(
         raise
 
 
-def _open_own(places: Sequence[Path], identity: Identity) -> Vault:
+def _open_own(places: Sequence[Place], identity: Identity) -> Vault:
     """The core's vault, of which every copy must be there."""
     backends = [open_place(place) for place in places]
     for backend in backends:

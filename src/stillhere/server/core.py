@@ -8,6 +8,7 @@ from pathlib import Path
 from stillhere.config import Settings, find_home, load, places_of
 from stillhere.replication.start import Working, open_core
 from stillhere.store import Store
+from stillhere.vault.backends.place import is_remote
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ def opened(option: Path | None, *, mend: bool = False, to_erase: bool = False) -
         working.close()
 
 
-def same_disk(home: Path, vault: Path) -> bool:
+def same_disk(home: Path, vault: str) -> bool:
     """Whether core and vault share a file system, and with it the fate of one disk."""
+    if is_remote(vault):
+        return False
     try:
-        return home.stat().st_dev == vault.stat().st_dev
+        return home.stat().st_dev == Path(vault).stat().st_dev
     except OSError:
         return False

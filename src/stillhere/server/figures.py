@@ -85,7 +85,7 @@ def _look(home: Path, settings: Settings, witness: Path | None) -> _Look:
 
 
 def _look_at_vault(home: Path, settings: Settings, look: _Look) -> _Look:
-    look.same_disk = same_disk(home, Path(settings.vault))
+    look.same_disk = same_disk(home, settings.vault)
     try:
         first, *more = places_of(settings)
         working = open_core(home, first, more=more)

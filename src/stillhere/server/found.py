@@ -6,6 +6,7 @@ from pathlib import Path
 from stillhere import config
 from stillhere.replication.found import found as found_core
 from stillhere.server.core import same_disk
+from stillhere.vault.backends.place import absolute
 from stillhere.vault.kit import Kit
 
 
@@ -18,15 +19,15 @@ class Founded:
     same_disk: bool
 
 
-def found(home: Path, vault: Path, listen: str | None) -> Founded:
-    """Makes a vault in `vault` and a core in `home`, both empty or absent before.
+def found(home: Path, vault: str, listen: str | None) -> Founded:
+    """Makes a vault in `vault`, a folder or a bucket, and a core in `home`; both empty or absent.
 
     Raises BadInput, NotAVault, or Unavailable when the vault's place cannot be written.
     """
-    settings = config.Settings(vault=str(vault.absolute()))
+    settings = config.Settings(vault=absolute(vault))
     if listen is not None:
         config.split_listen(listen)
         settings = config.Settings(vault=settings.vault, listen=listen)
-    kit = found_core(home, vault)
+    kit = found_core(home, settings.vault)
     config.save(home, settings)
-    return Founded(settings.vault, kit, same_disk(home, vault))
+    return Founded(settings.vault, kit, same_disk(home, settings.vault))

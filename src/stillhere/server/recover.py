@@ -27,6 +27,7 @@ from stillhere.server.patience import telling
 from stillhere.server.teller import Teller, Told
 from stillhere.server.witness import file_of, recall, remember
 from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.place import Place, absolute, resolve
 from stillhere.vault.copied import written_places
 from stillhere.vault.kit import Kit, read_kit
 from stillhere.vault.layout import epoch_name
@@ -45,7 +46,7 @@ class Lost:
     where everybody is told how far it is, None for nowhere."""
 
     home: Path
-    vaults: Sequence[Path]
+    vaults: Sequence[Place]
     kit: Path
     witness: Path | None = None
     behind: bool = False
@@ -138,7 +139,7 @@ def settle(lost: Lost, working: Working, listen: str | None) -> config.Settings:
     home = lost.home
     if not (home / config.FILE).exists():
         written = written_places(working.vault.backend)
-        named = {str(vault.resolve()): str(vault.absolute()) for vault in lost.vaults}
+        named = {resolve(vault): absolute(vault) for vault in lost.vaults}
         first, *more = [named.get(place, place) for place in written]
         settings = config.Settings(vault=first, copies=more)
         if listen is not None:

@@ -25,6 +25,7 @@ from stillhere.replication.witness import find_shortfall
 from stillhere.server.patience import within
 from stillhere.server.recover import Tick, open_kit
 from stillhere.server.witness import file_of, recall
+from stillhere.vault.backends.place import Place, absolute
 from stillhere.vault.kit import Kit
 
 OPEN_S = 60.0
@@ -69,7 +70,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def survey(
-    places: Sequence[Path],
+    places: Sequence[Place],
     kit_file: Path,
     tick: Tick,
     *,
@@ -82,7 +83,7 @@ def survey(
     Raises WrongKit and BadInput, and what kept the first source from being opened when none
     was. Nothing is changed but what the state folder remembers."""
     kit = open_kit(kit_file)
-    opened = _open(sorted({place.absolute() for place in places}), kit)
+    opened = _open(sorted(set(map(absolute, places))), kit)
     sources = opened.apart or [opened.together]
     flaws = [[*source.scan.flaws, *_behind(source, kit, witness)] for source in sources]
     file = config.state_folder() / f"{kit.vault.hex()}.survey"
@@ -113,11 +114,11 @@ class _Opened(NamedTuple):
     unopened: dict[str, StillhereError]
 
 
-def _open(places: Sequence[Path], kit: Kit) -> _Opened:
+def _open(places: Sequence[Place], kit: Kit) -> _Opened:
     """Every copy by itself, and all that can be reached together: one that is not whole enough
     to be read alone may have what another lacks."""
     apart: list[Source] = []
-    reached: list[Path] = []
+    reached: list[Place] = []
     unopened: dict[str, StillhereError] = {}
     for place in places:
         try:

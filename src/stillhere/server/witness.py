@@ -16,6 +16,7 @@ from stillhere.errors import BadInput, Behind
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.window import Window
 from stillhere.replication.witness import Seen, Shortfall, find_shortfall, known_erasures
+from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_epochs
 
 
@@ -28,13 +29,15 @@ class _Status(msgspec.Struct):
 def open_watched(home: Path, settings: Settings, window: Window | None = None) -> Working:
     """A core that may serve, and a vault of which nothing is missing that was seen.
 
-    Raises what `open_core` raises, and Behind."""
+    Raises what `open_core` raises, Behind, and NotAVault for a store that overwrites."""
     first, *more = config.places_of(settings)
     working = open_core(home, first, window, more=more)
     vault, seen = working.vault.id, None
     with suppress(BadInput):  # people wait; `status` says what is wrong with the file
         seen = recall(file_of(vault, settings=settings), vault)
     try:
+        with suppress(BackendError):  # what can't be written now is proven before it is
+            working.vault.backend.prove()
         refuse(shortfall_of(working, seen))
     except BaseException:
         working.close()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from stillhere.errors import FutureVault, NotAVault, RefusedVault, Unavailable, WrongKit
 from stillhere.vault.backends import Backend, BackendError
 from stillhere.vault.backends.copies import Copies
-from stillhere.vault.backends.directory import Directory
+from stillhere.vault.backends.place import Place, is_remote, open_place
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.opened import Vault, open_vault
 
@@ -27,7 +27,7 @@ class _Reached(NamedTuple):
 
 
 def open_reached(
-    places: Sequence[Path], root_public: bytes | None = None
+    places: Sequence[Place], root_public: bytes | None = None
 ) -> tuple[Vault, list[Unreached]]:
     """The vault in every place where it can be reached, and where it can't. The copies that
     have seen the newest epoch come first: the others were left behind.
@@ -50,11 +50,6 @@ def open_reached(
     return open_vault(join(backends), root_public), unreached
 
 
-def open_place(place: Path) -> Backend:
-    """The backend of one place."""
-    return Directory(place.resolve())
-
-
 def join(backends: Sequence[Backend]) -> Backend:
     """Several backends as one."""
     return backends[0] if len(backends) == 1 else Copies(backends)
@@ -74,8 +69,8 @@ def written_places(backend: Backend) -> tuple[str, ...]:
     return (backend.place,)
 
 
-def _reach(place: Path, root_public: bytes | None) -> _Reached:
-    if not place.is_dir():
+def _reach(place: Place, root_public: bytes | None) -> _Reached:
+    if not is_remote(place) and not Path(place).is_dir():
         raise NotAVault(
             f"there is no vault in {place}: it is not a folder",
             safe="nothing was changed",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,13 +26,13 @@ from stillhere.errors import (
     WrongKit,
 )
 from stillhere.vault.backends import Backend, BackendError, Exists, Missing, Readable, each
+from stillhere.vault.backends.probe import PROBES, probe
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import FORMAT, twin
 from stillhere.vault.signing import Verifier
 
 VERSION = 1
 CIPHER = "AES-256-GCM"
-PROBES = "probe"
 DEFAULT_BUCKET_BITS = 6
 MAX_BUCKET_BITS = 16
 VAULT_ID_BYTES = 16
@@ -93,7 +92,8 @@ def create_vault(backend: Backend, kit: Kit, *, bucket_bits: int = DEFAULT_BUCKE
             safe="nothing was changed",
             hint="name an empty folder; to bring a vault's data back use stillhere recover",
         )
-    probe_backend(backend)
+    probe(backend)
+    backend.prove()
     unsigned = Format(
         VERSION,
         kit.vault.hex(),
@@ -229,23 +229,6 @@ def keep_anew(vault: Vault, name: str, data: bytes) -> None:
     vault.backend.delete(name)
     with suppress(Exists):  # somebody else was quicker
         vault.backend.create(name, data)
-
-
-def probe_backend(backend: Backend) -> None:
-    """Prove that a second create of one name fails, without which nothing here is safe."""
-    name = f"{PROBES}/{os.urandom(8).hex()}"
-    backend.create(name, b"first")
-    try:
-        backend.create(name, b"second")
-    except Exists:
-        return
-    finally:
-        backend.delete(name)
-    raise NotAVault(
-        f"{backend.place} let an object be written twice",
-        safe="nothing was kept there",
-        hint="use a place that honours create-only writes (If-None-Match on S3)",
-    )
 
 
 def _encode_format(content: Format) -> bytes:

@@ -59,7 +59,12 @@ class Backend(Readable, Protocol):
 
     def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object; one that is not there is no error. A ``durable`` removal is not
-        undone by a power cut."""
+        undone by a power cut, and leaves no earlier version."""
+
+    def prove(self) -> None:
+        """Prove, where no kernel sees to it, that only one of two creates of a name succeeds.
+
+        Raises NotAVault, BackendError where it could not be tried."""
 
 
 def each(backend: Readable) -> Sequence[Readable]:

@@ -95,6 +95,18 @@ class Copies:
         if failure is not None:
             raise failure
 
+    def prove(self) -> None:
+        """Of two creates of a name only one succeeds in every copy. Raises NotAVault,
+        BackendError for one that could not be tried, when all were."""
+        failure: BackendError | None = None
+        for copy in self.written:
+            try:
+                copy.prove()
+            except BackendError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
     def _first(self, name: str, ask: Callable[[Backend], T]) -> T:
         """The first answer; else silence counts before damage, and damage before absence."""
         silent: BackendError | None = None

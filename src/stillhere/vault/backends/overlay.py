@@ -53,3 +53,8 @@ class Overlay:
     def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object from the vault."""
         self._far.delete(name, durable=durable)
+
+    def prove(self) -> None:
+        """Of two creates of a name only one succeeds in the vault. Raises NotAVault,
+        BackendError."""
+        self._far.prove()
