@@ -72,15 +72,16 @@ def _measure(name: str, options: Options, cards: list[tuple[str, bytes]]) -> dic
         SERVERS[name](Path(scratch), options.tools) as server,
     ):
         book = server.make_book("one")
-        found = _put_all(server, book, cards, 1) | _put_all(
+        found = put_all(server, book, cards, 1) | put_all(
             server, server.make_book("many"), cards, CONNECTIONS
         )
         return found | _read_all(server, book, cards)
 
 
-def _put_all(
+def put_all(
     server: Server, book: str, cards: list[tuple[str, bytes]], width: int
 ) -> dict[str, float]:
+    """Put every card once; its figures carry the number of connections in their names."""
     requests = [dav.put(book + href, server.login, card) for href, card in cards]
     connections = [Connection(server.address) for _ in range(width)]
     done = drive(connections, [requests[one::width] for one in range(width)], expect=201)

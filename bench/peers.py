@@ -39,9 +39,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def start_stillhere(scratch: Path, tools: Path) -> Iterator[Server]:
-    """Ours, on a fresh home and a fresh vault on the same file system."""
+def start_stillhere(scratch: Path, tools: Path, place: str = "") -> Iterator[Server]:
+    """Ours, on a fresh home and a fresh vault, on the same file system or in a place."""
     home, vault, kit = (str(scratch / part) for part in ("home", "vault", "kit.txt"))
+    vault = place or vault
     run_cli("init", "--home", home, "--vault", vault, "--kit", kit)
     added = run_cli("account", "add", NAME, "--device", "--home", home, "--json")
     password = str(json.loads(added.splitlines()[-1])["password"])

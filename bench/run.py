@@ -27,6 +27,7 @@ BENCHES = (
     "restore",
     "carddav",
     "write_path",
+    "buckets",
     "growth",
     "guesses",
     "salvage",
