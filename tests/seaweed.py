@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -53,7 +54,9 @@ class Seaweed:
     def start(self) -> None:
         """Come up, with what was durable before."""
         chosen = [f"-{name}={port}" for name, port in self._ports.items()]
+        ends_with_us = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
         command = [
+            *ends_with_us,
             *(weed(), "-logtostderr", "server", "-filer", "-s3", f"-dir={self.folder / 'data'}"),
             *(f"-ip={HOST}", f"-ip.bind={HOST}", "-volume.max=200"),
             *("-master.volumeSizeLimitMB=64", "-master.electionTimeout=100ms"),

@@ -147,6 +147,32 @@ def test_what_is_read_is_read_whole_or_is_an_error(
         through.names("")
 
 
+def lists_plainly(asked: Asked) -> None:
+    """It knows no versions, and takes no notice when it is asked for them."""
+    asked.send((200, [], b"<ListBucketResult><Name>plain</Name></ListBucketResult>"))
+
+
+@pytest.mark.parametrize("trick", [lies.says(501, "NotImplemented"), lists_plainly])
+def test_a_durable_removal_does_without_versions_where_there_are_none(
+    liar: Liar, through: Backend, directly: Backend, trick: lies.Trick
+) -> None:
+    directly.create("keys/00/a", b"wrapped")
+    liar.method, liar.trick = "GET", trick
+    through.delete("keys/00/a", durable=True)
+    through.delete("keys/00/a", durable=True)
+    with pytest.raises(Missing):
+        directly.read("keys/00/a")
+
+
+def test_a_durable_removal_that_removed_nothing_is_an_error(
+    liar: Liar, through: Backend, directly: Backend
+) -> None:
+    directly.create("keys/00/a", b"wrapped")
+    liar.method, liar.trick = "DELETE", lies.says(204)
+    with pytest.raises(BackendError, match=r"a version is still there|there still"):
+        through.delete("keys/00/a", durable=True)
+
+
 def test_a_store_that_hangs_is_given_up(
     liar: Liar, bucket_place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -36,6 +36,7 @@ BUSY_S = 0.1
 RACERS = 4
 UNLOCKED = ("keys", "names", PROBES)  # what an erasure removes, and what is nothing
 DAY_S = 86_400
+MOST_STORES = 4
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
@@ -144,14 +145,18 @@ class S3:
     def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object; one that is not there is no error. A ``durable`` removal takes
         every version of it that the bucket keeps."""
-        if durable and self._ask(lambda: remove_versions(self._access, name)):
-            return
-        try:
-            obstore.delete(self._deletes, name)
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError) as error:
-            raise self._failure("delete", name, error) from None
+        if not (durable and self._ask(lambda: remove_versions(self._access, name))):
+            try:
+                with suppress(FileNotFoundError):
+                    obstore.delete(self._deletes, name)
+            except (BaseError, OSError) as error:
+                raise self._failure("delete", name, error) from None
+        if durable and self._is_there(name):
+            raise BackendError(
+                f"{self.place}/{name} was deleted, and is there still",
+                safe="what was acknowledged before is in the vault",
+                hint="does the bucket keep what is deleted, or lock it?",
+            )
 
     def _make_ready(self) -> None:
         """What has to be true before this process makes its first object here."""
@@ -186,6 +191,8 @@ class S3:
         until = int(time.time()) // DAY_S + 1 + self._access.lock_days if locked else 0
         wanted = until, size > LARGE_BYTES
         if wanted not in self._writes:
+            if len(self._writes) > MOST_STORES:  # those of past days
+                self._writes.clear()
             wait = LONG if size > LARGE_BYTES else SILENT
             self._writes[wanted] = _store(self._access, wait, until=until)
         return self._writes[wanted]

@@ -83,6 +83,8 @@ def _versions(access: Access, name: str) -> list[str] | None:
         if answer.status != HTTPStatus.OK:
             raise answer.refused()
         page = _parse(answer.body)
+        if page.tag.rpartition("}")[2] != "ListVersionsResult":  # it took no notice
+            return None
         entries = [e for e in page if e.tag.rpartition("}")[2] in ("Version", "DeleteMarker")]
         found += [_text(entry, "VersionId") for entry in entries if _text(entry, "Key") == key]
         if _text(page, "IsTruncated") != "true":
