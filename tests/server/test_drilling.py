@@ -63,7 +63,7 @@ class Rehearsed:
 @pytest.fixture
 def rehearsed() -> Iterator[Rehearsed]:
     with quick_folder() as folder:
-        service = make_service(folder)
+        service = make_service(folder, bucket_bits=3)
         with service.at_work() as working:
             yield Rehearsed(service, working)
 
@@ -166,6 +166,23 @@ def test_what_is_written_meanwhile_is_no_flaw(
     drilled = rehearsed.drill()
     assert drilled.flaws == []
     assert drilled.moving == 1, "one came back as it was neither before nor after"
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["chunks", "pages"])
+def test_a_compaction_meanwhile_is_no_flaw(
+    rehearsed: Rehearsed, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    monkeypatch.setattr(Workers, "many", many)
+
+    class Compacting(drilling.Drill):
+        def run(self) -> None:
+            for account in rehearsed.people:
+                put(rehearsed.working, account, "after.vcf", "x")
+            compact(rehearsed.working)
+            super().run()
+
+    monkeypatch.setattr(drilling, "Drill", Compacting)
+    assert rehearsed.drill().flaws == []
 
 
 def test_an_end_that_the_vault_has_lost_is_a_flaw(rehearsed: Rehearsed) -> None:

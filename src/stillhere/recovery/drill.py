@@ -12,14 +12,14 @@ What it finds wrong is what a loss would cost. The scratch is removed by whoever
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 
-from stillhere.errors import Closed, Erased
+from stillhere.errors import Closed, Damaged, Erased
 from stillhere.recovery.check import check
 from stillhere.recovery.install import Verdict
 from stillhere.recovery.recovery import Recovery
@@ -28,10 +28,12 @@ from stillhere.replication.start import Working
 from stillhere.store.core import Core
 from stillhere.store.schema import get_meta, set_meta
 from stillhere.vault.backends.read_only import ReadOnly
+from stillhere.vault.image import load_image
 from stillhere.vault.opened import Vault
 
 KEPT = 40  # drills that a core remembers
 KEPT_FLAWS = 100  # of each
+PROVEN_AGAIN = 1000  # shelves with flaws; so many are no mistake
 
 Shelf = tuple[bytes, str]
 
@@ -115,6 +117,36 @@ class Drill(Recovery):
         """Bring everything. Announces mirrored and stage. Raises Unavailable."""
         self._bring()
 
+    def prove_again(
+        self,
+        flaws: Sequence[Flaw],
+        before: Mapping[Shelf, Head],
+        look: Callable[[], Mapping[Shelf, Head]],
+    ) -> list[Flaw]:
+        """The flaws that are there in a view of the vault taken now as well: what a compaction
+        replaces meanwhile seems lost, and is not. ``look`` has the live core's heads.
+
+        Of very many the first are proven again."""
+        shelves = list(dict.fromkeys((flaw.account, flaw.kind) for flaw in flaws))
+        again = frozenset(shelves[:PROVEN_AGAIN])
+        kept = [flaw for flaw in flaws if (flaw.account, flaw.kind) not in again]
+        self._read_anchor(self.working.identity)
+        after = look()
+        for shelf in sorted(again & after.keys()):
+            kept += self._prove(shelf, before[shelf], after[shelf])
+        return kept
+
+    def _prove(self, shelf: Shelf, before: Head, after: Head) -> Iterator[Flaw]:
+        account, kind = shelf
+        try:
+            image = load_image(self.anchor.source(account, kind), self._keys.get(account))
+        except Damaged as error:
+            yield Flaw(account, kind, f"its key can't be opened: {error.what}")
+            return
+        head = Head(image.last, image.chain) if image.exists else None
+        yield from _flaws(shelf, before, after, head)
+        yield from _verdict_flaws(shelf, image.problems, len(image.missing))
+
 
 def read_heads(core: Core) -> dict[Shelf, Head]:
     """How far every shelf of a core reaches; those that were never written to are left out."""
@@ -146,14 +178,22 @@ def compare(
     for account, kind in sorted(before.keys() & after.keys()):  # else new or erased meanwhile
         shelf = (account, kind)
         if among is None or account in among:
-            problem = _judge(before[shelf], after[shelf], found.get(shelf))
-            if problem:
-                yield Flaw(account, kind, problem)
+            yield from _flaws(shelf, before[shelf], after[shelf], found.get(shelf))
     for account, kind, verdict in _incomplete(drilled):
         if (account, kind) in after:
-            yield from (Flaw(account, kind, problem) for problem in verdict.problems)
-            if verdict.held:
-                yield Flaw(account, kind, f"{len(verdict.held)} records without their bodies")
+            yield from _verdict_flaws((account, kind), verdict.problems, len(verdict.held))
+
+
+def _flaws(shelf: Shelf, before: Head, after: Head, found: Head | None) -> Iterator[Flaw]:
+    problem = _judge(before, after, found)
+    if problem:
+        yield Flaw(*shelf, problem)
+
+
+def _verdict_flaws(shelf: Shelf, problems: Sequence[str], held: int) -> Iterator[Flaw]:
+    yield from (Flaw(*shelf, problem) for problem in problems)
+    if held:
+        yield Flaw(*shelf, f"{held} records without their bodies")
 
 
 def _judge(before: Head, after: Head, found: Head | None) -> str:

@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from stillhere.config import places_of
@@ -57,7 +58,7 @@ def drill(core: Opened, kit: Path, sample: int, tick: Tick) -> Drilled:
             brought = rehearsal.begin()
             try:
                 chosen = _bring(rehearsal, brought, before, sample, times, tick)
-                drilled = _judge(working, brought, before, chosen, times)
+                drilled = _judge(working, rehearsal, before, chosen, times)
             finally:
                 brought.close()
         finally:
@@ -107,16 +108,19 @@ def _bring(
 
 def _judge(
     working: Working,
-    brought: Working,
+    rehearsal: Drill,
     before: dict[Shelf, Head],
     chosen: Sequence[bytes] | None,
     times: _Times,
 ) -> Drilled:
+    brought = rehearsal.working
     after, found = read_heads(working.core), read_heads(brought.core)
     tally = tally_verdicts(brought.core)
     steps = times.reached
     among = None if chosen is None else frozenset(chosen)
     flaws = list(compare(before, after, brought.core, among))
+    if flaws:
+        flaws = rehearsal.prove_again(flaws, before, partial(read_heads, working.core))
     return Drilled(
         at=time.time_ns() // 1_000_000,
         sample=0 if chosen is None else len(chosen),
