@@ -82,7 +82,7 @@ def listing(working: Working, person: Person) -> dict[str, str]:
 def test_again_it_finds_nothing_and_changes_nothing(held: Working, worn: Worn, copy: Path) -> None:
     heal(held, copy)
     before = [content(held, person.account) for person in worn.people]
-    assert heal(held, copy) == (0, 0, 0)
+    assert heal(held, copy) == (0, 0, 0, 0, 0)
     assert before == [content(held, person.account) for person in worn.people]
 
 

@@ -77,6 +77,14 @@ def test_a_closed_shelf_says_why_and_what_to_do() -> None:
     assert "stillhere accept" in told
 
 
+def test_an_accepted_shelf_is_not_complete_and_can_be_closed_again() -> None:
+    shelf = ShelfAccount("contacts", "incomplete", 7, AT, ["its roster is broken"], accepted=True)
+    told = text(shelf)
+    assert "contacts: open with 7 records, as it was found; nobody knows what else there" in told
+    assert "stillhere accept ana --undo closes it again" in told
+    assert not report(shelf).complete
+
+
 def test_what_devices_know_beyond_the_end_is_told_and_which_to_export_from() -> None:
     devices = [
         DeviceKnows("contacts", "aa", "Ana's phone (device aa)", 3, AT),

@@ -1,5 +1,6 @@
 """`stillhere accept ACCOUNT`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,12 +16,17 @@ def run(
     kind: Annotated[
         str | None, typer.Option("--kind", help="Only this kind; all that is closed without.")
     ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Close again what was accepted; phones keep theirs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Open what a recovery could not fully prove.
 
     The account gets what could be proven; what could not stays in the report.
     """
+    if undo:
+        return _undo(account, home, kind, as_json=as_json)
     from stillhere.recovery.accept import accept
     from stillhere.server.core import opened
     from stillhere.server.people import closed_kinds, count_records, find
@@ -39,3 +45,20 @@ def run(
     ]
     told = {"account": found, "name": account, "accepted": kinds, "records": records}
     answer(told, lines, as_json=as_json)
+    return None
+
+
+def _undo(account: str, home: Path | None, kind: str | None, *, as_json: bool) -> None:
+    from stillhere.recovery.accept import accepted_kinds, take_back
+    from stillhere.server.core import opened
+    from stillhere.server.people import find
+
+    with opened(home) as core:
+        found = find(core.working.core, account)
+        kinds = [kind] if kind else accepted_kinds(core.working, found)
+        if not kinds:
+            raise BadInput(f"nothing of {account} was accepted", safe="nothing was changed")
+        for each in kinds:
+            take_back(core.working, found, each)
+    lines = [f"{each} of {account} is closed again; nothing of it is lost" for each in kinds]
+    answer({"account": found, "name": account, "closed": kinds}, lines, as_json=as_json)

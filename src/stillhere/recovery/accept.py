@@ -1,15 +1,27 @@
-"""Accepting a shelf that could not be proven: opened as it was found, and proven from then on."""
+"""Accepting a shelf that could not be proven: opened as it was found, and proven from then on.
+
+It can be taken back: the shelf is closed again with everything that it has by then, so that
+devices keep what they still have until another copy proves it (``recovery/reprove.py``), or until
+it is accepted again. Both are noted with the shelf, and every recovery heeds the last word.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+
+import msgspec
 
 from stillhere.errors import BadInput
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.accounts import DEFAULT_BOOK
 from stillhere.store.draft import ShelfWrite
+from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Op
 from stillhere.store.shelf import find_shelf
+from stillhere.vault.image import Image
+
+Word = dict[str, str | int]
 
 
 def accept(working: Working, account: bytes, kind: str) -> None:
@@ -18,36 +30,105 @@ def accept(working: Working, account: bytes, kind: str) -> None:
     Raises BadInput when the shelf is not closed, NotFound when its key is lost. One that was
     cut short is finished by the next."""
     working.core.data_keys.get(account)
+    sql = working.core.reader()
     if _is_open(working, account, kind):
         if not _vault_has_problems(working, account, kind):
             raise BadInput(f"the {kind} shelf is not closed", safe="nothing was changed")
         compact(working, accept=[(account, kind)])
         return
-
-    def open_gate(sql: sqlite3.Connection) -> None:
-        row = find_shelf(sql, account, kind)
-        if row is None:
-            raise BadInput(f"there is no {kind} shelf", safe="nothing was changed")
-        sql.execute("UPDATE shelves SET closed = '' WHERE id = ?", (row.id,))
+    row = find_shelf(sql, account, kind)
+    if row is None:
+        raise BadInput(f"there is no {kind} shelf", safe="nothing was changed")
+    word = last_word(read_words(sql, account, kind))
+    known = word.get("known") or find_known(working, account, kind)
 
     def note(shelf: ShelfWrite) -> None:
-        shelf.note("accepted as it was found", {})
+        shelf.note(ACCEPTED, {"known": known})
         if kind == "contacts" and not shelf.collections():
             shelf.put_collection(*DEFAULT_BOOK)
 
-    def close_gate(sql: sqlite3.Connection) -> None:
-        sql.execute(
-            "UPDATE shelves SET closed = 'unproven' WHERE account = ? AND kind = ?",
-            (account, kind),
-        )
-
-    working.store.install(open_gate, durable=True).result()
-    try:
-        working.store.write(account, kind, note, device="operator").result()
-    except BaseException:  # not in the vault: not accepted
-        working.store.install(close_gate, durable=True).result()
-        raise
+    working.store.write(account, kind, note, device="operator", closed=True).result()
+    set_gate(working, account, kind, "")
     compact(working, accept=[(account, kind)])
+
+
+def take_back(working: Working, account: bytes, kind: str) -> None:
+    """Close a shelf again that was accepted; what was changed on it since stays with it.
+
+    Raises BadInput when it was not accepted, or was taken back already. One that was cut short
+    is finished by the next."""
+    word = last_word(read_words(working.core.reader(), account, kind))
+    if word.get("what") != ACCEPTED:
+        raise BadInput(
+            f"the {kind} shelf was not accepted as it was found", safe="nothing was changed"
+        )
+    set_gate(working, account, kind, "unproven")
+    said: Word = {"known": word.get("known", 0)}
+    try:
+        working.store.write(
+            account,
+            kind,
+            lambda shelf: shelf.note(TAKEN_BACK, said),
+            device="operator",
+            closed=True,
+        ).result()
+    except BaseException:  # not in the vault: not taken back
+        set_gate(working, account, kind, "")
+        raise
+
+
+def accepted_kinds(working: Working, account: bytes) -> list[str]:
+    """The kinds of an account that were accepted as they were found, and not taken back."""
+    sql = working.core.reader()
+    rows = sql.execute("SELECT kind FROM shelves WHERE account = ? ORDER BY kind", (account,))
+    kinds = [kind for (kind,) in rows.fetchall()]
+    return [k for k in kinds if last_word(read_words(sql, account, k)).get("what") == ACCEPTED]
+
+
+def heed_words(image: Image) -> None:
+    """A shelf of the vault whose acceptance was taken back is not proven, whatever it has."""
+    notes = [body for entry, body in (*(image.evidence or ()), *image.notes) if entry.op == Op.NOTE]
+    word = last_word(msgspec.msgpack.decode(body) for body in notes if body is not None)
+    if word.get("what") == TAKEN_BACK:
+        image.problems.append("it was accepted as it was found, and that was taken back")
+
+
+def read_words(sql: sqlite3.Connection, account: bytes, kind: str) -> list[Word]:
+    """What the notes of a shelf say, oldest first."""
+    rows = sql.execute(
+        "SELECT n.body FROM notes n JOIN shelves s ON s.id = n.shelf"
+        " WHERE s.account = ? AND s.kind = ? AND n.op = ? ORDER BY n.seq",
+        (account, kind, int(Op.NOTE)),
+    )
+    return [msgspec.msgpack.decode(body) for (body,) in rows]
+
+
+def last_word(notes: Iterable[Word]) -> Word:
+    """The newest note on whether the shelf was accepted; an empty one where there is none."""
+    word: Word = {}
+    for note in notes:
+        if note.get("what") in (ACCEPTED, TAKEN_BACK, PROVEN):
+            word = note
+    return word
+
+
+def find_known(working: Working, account: bytes, kind: str) -> int:
+    """The last position that anything says a shelf had reached when the core was lost."""
+    row = find_shelf(working.core.reader(), account, kind)
+    source = anchor_of(working).source(account, kind)
+    tail = [part.last for _, part in source.tail.parts(account, kind)]
+    top = source.entry.top.last if source.entry is not None else 0
+    return max(row.last_seq if row is not None else 0, source.later, top, *tail, 0)
+
+
+def set_gate(working: Working, account: bytes, kind: str, closed: str) -> None:
+    """Open a shelf's gate ("") or close it, so that it stays so through a power cut."""
+    working.store.install(
+        lambda sql: sql.execute(
+            "UPDATE shelves SET closed = ? WHERE account = ? AND kind = ?", (closed, account, kind)
+        ),
+        durable=True,
+    ).result()
 
 
 def _is_open(working: Working, account: bytes, kind: str) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillhere.errors import Damaged
+from stillhere.recovery.accept import heed_words
 from stillhere.recovery.install import make_plain, make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys, pack_keys
 from stillhere.recovery.near import NearFile, Region
@@ -169,6 +170,7 @@ class _Pages:
         if isinstance(shelf, Plain):
             made = make_plain(shelf, self._epoch, self._now, wrapped)
         else:
+            heed_words(shelf)
             made = make_shelf(shelf, make_verdict(shelf, self._now), wrapped)
         self._shelves.append(made)
         self._room -= SHELF_BYTES + sum(map(len, shelf.pieces))

@@ -1,6 +1,7 @@
 """Healing: bodies of held records, looked for in a vault that came back, or in a copy of it.
 
     open that vault, and trust it as far as the root of this service has signed it
+    prove from it what shelves it can that are closed, or were accepted as they were found
     for every open shelf that holds records
         load it from there as a recovery would, history included
         take the bodies whose digests are those of held records
@@ -14,6 +15,7 @@ or how much of it is broken. It is only read.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -23,6 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Damaged, NotAVault, StillhereError, Unavailable, WrongKit
+from stillhere.recovery.reprove import find_unproven, reprove
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, rename_account
 from stillhere.store.draft import ShelfWrite
@@ -41,11 +44,14 @@ _history = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes | None]])
 
 
 class Found(NamedTuple):
-    """What a vault had: shelves looked at, records that came back, and how many are still held."""
+    """What a vault had: shelves that it proved, and the records on them; held records that came
+    back, and how many are still held; how many shelves are not proven yet."""
 
-    shelves: int
+    proven: int
+    records: int
     healed: int
     held: int
+    unproven: int
 
 
 def heal(
@@ -55,13 +61,16 @@ def heal(
 
     Raises NotAVault, WrongKit for another service's, Damaged, and Unavailable where it can't be
     read; what was healed before stays."""
-    rows = working.core.reader().execute(
-        "SELECT account, kind FROM shelves WHERE held > 0 AND closed = '' ORDER BY account, kind"
-    )
-    shelves = rows.fetchall()
     whence = f"the vault in {place or working.vault.backend.place}"
     try:
         anchor = anchor_of(working) if place is None else _open_other(working, place)
+        unproven = find_unproven(working)
+        proven = reprove(working, anchor, unproven, whence, time.time_ns() // 1_000_000)
+        rows = working.core.reader().execute(
+            "SELECT account, kind FROM shelves WHERE held > 0 AND closed = ''"
+            " ORDER BY account, kind"
+        )
+        shelves = rows.fetchall()
         healed = 0
         for number, (account, kind) in enumerate(shelves, 1):
             healed += _heal_shelf(working, anchor, account, kind, whence)
@@ -74,7 +83,7 @@ def heal(
         ) from error
     name_again(working)
     (held,) = working.core.reader().execute("SELECT coalesce(sum(held), 0) FROM shelves").fetchone()
-    return Found(len(shelves), healed, held)
+    return Found(len(proven), sum(proven.values()), healed, held, len(unproven) - len(proven))
 
 
 def _open_other(working: Working, place: Place) -> Anchor:

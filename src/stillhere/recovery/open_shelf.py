@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from stillhere.errors import Damaged
+from stillhere.recovery.accept import heed_words
 from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys
 from stillhere.store.accounts import ACCOUNT
@@ -39,6 +40,7 @@ def prove_shelf(
             image = load_image(anchor.source(account, kind, far=True), data_key, packed=True)
         if not image.exists:  # every account has its shelves from its first moment on
             image.problems.append("nothing of this shelf was found in the vault")
+        heed_words(image)
         if kind == ACCOUNT:
             wrapped = store.core.keyring.wrap(data_key, account)
     verdict = make_verdict(image, time.time_ns() // 1_000_000)

@@ -177,7 +177,7 @@ def _write_shelf(
     known = lost if lost is not None else image.evidence or []
     notes = add_evidence(known, image.notes)
     evidence = None
-    if notes and (lost is not None or len(notes) > len(known)):
+    if notes and (lost is not None or notes != known):
         evidence = _write_kept(image, notes, data_key, packs, numbering)
     elif lost is None and entry and old and entry.evidence:
         evidence = numbering.span(old.place(entry.evidence))

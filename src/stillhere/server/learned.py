@@ -10,15 +10,19 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import NotFound
+from stillhere.recovery.accept import last_word
 from stillhere.status.person import DeviceKnows, Ended
-from stillhere.status.words import count
+from stillhere.status.words import count, moment
 from stillhere.store import (
+    ACCEPTED,
     ACCOUNT,
     EXPORTED,
     GIVEN_UP,
     HEALED,
     LOST_TAIL,
+    PROVEN,
     SALVAGED,
+    TAKEN_BACK,
     Core,
     Op,
     epoch_of,
@@ -33,6 +37,10 @@ _NOTES = (
     " WHERE s.account = ? AND s.kind = ? AND n.op = ? ORDER BY n.seq"
 )
 _FIXED = {"operator": "the operator", "password": "a device with the chosen password", "": "?"}
+
+_TOLD_APART = frozenset(
+    (HEALED, GIVEN_UP, LOST_TAIL, EXPORTED, SALVAGED, ACCEPTED, TAKEN_BACK, PROVEN)
+)
 
 Labels = Mapping[str, str]
 """What each device of an account is called, by its id."""
@@ -106,7 +114,7 @@ def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
         place = note.text("collection"), note.device
         changes = _beyond(int(note.said["token"]), int(note.said["end"]))
         before = found.get(place)
-        if before is None or before.changes < changes:
+        if before is None or before.changes <= changes:
             name = name_device(note.device, labels)
             merged = _last_export(notes, place, after=note.time)
             found[place] = DeviceKnows(place[0], note.device, name, changes, note.time, merged)
@@ -116,12 +124,28 @@ def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
 def list_others(notes: Iterable[Note]) -> list[str]:
     """What else was noted, each thing once; salvaged changes are counted."""
     notes = list(notes)
-    told = {note.what for note in notes} - {HEALED, GIVEN_UP, LOST_TAIL, EXPORTED, SALVAGED}
+    told = {note.what for note in notes} - _TOLD_APART
     salvaged = Counter(note.text("whence") for note in notes if note.what == SALVAGED)
     return sorted(told) + [
         f"{count(number, 'change')} came back that only {whence} had; there may have been more"
         for whence, number in salvaged.items()
     ]
+
+
+def list_opened(notes: Iterable[Note]) -> list[str]:
+    """How a shelf that nobody could prove came to be open, or not, oldest first."""
+    words = (ACCEPTED, TAKEN_BACK, PROVEN)
+    return [f"{n.what}{_whence(n)}, {moment(n.time)}" for n in notes if n.what in words]
+
+
+def stands_accepted(notes: Iterable[Note]) -> bool:
+    """Whether a shelf is open, or was, because it was accepted, and nothing has proven it since."""
+    return last_word(note.said for note in notes).get("what") in (ACCEPTED, TAKEN_BACK)
+
+
+def _whence(note: Note) -> str:
+    whence = note.text("whence")
+    return f": {whence}" if whence else ""
 
 
 def find_device(core: Core, account: bytes, book: str, device: str) -> tuple[str, int | None]:

@@ -12,9 +12,11 @@ from stillhere.recovery.report import ShelfVerdict, read_report
 from stillhere.server.learned import (
     list_devices,
     list_ended,
+    list_opened,
     list_others,
     read_labels,
     read_notes,
+    stands_accepted,
 )
 from stillhere.status.person import (
     CLOSED,
@@ -128,7 +130,8 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
     if found.closed:
         verdict = CLOSED
     else:
-        verdict = INCOMPLETE if said.problems or missing else COMPLETE
+        accepted = stands_accepted(notes)
+        verdict = INCOMPLETE if said.problems or missing or accepted else COMPLETE
     ended = [
         one
         for one in _ended(said, list_ended(notes, labels))
@@ -146,6 +149,8 @@ def _shelf(core: Core, found: ShelfVerdict) -> ShelfAccount:
         ended=ended,
         devices=list_devices(notes, labels),
         since=list_others(notes),
+        opened=list_opened(notes),
+        accepted=not found.closed and stands_accepted(notes),
     )
 
 

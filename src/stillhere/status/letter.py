@@ -127,6 +127,9 @@ def _shelf(shelf: ShelfAccount) -> Element:
     back = count(shelf.records, "record")
     if shelf.verdict == CLOSED:
         section.append(el("p", f"Shut: {back} found so far, and what must be there is not proven."))
+    elif shelf.accepted:
+        found = f"Open with {back}, as it was found; nobody knows what else there was."
+        section.append(el("p", found))
     elif shelf.verdict == COMPLETE:
         section.append(el("p", f"All there: {back}.", class_="good"))
     else:
@@ -138,7 +141,7 @@ def _shelf(shelf: ShelfAccount) -> Element:
         section.append(el("ul", *(el("li", *_ended(ended)) for ended in shelf.ended)))
     for device in shelf.devices:
         section.append(el("p", *_knows(device)))
-    for learned in shelf.since:
+    for learned in (*shelf.opened, *shelf.since):
         section.append(el("p", "Since the recovery: ", name_of(learned)))
     for problem in shelf.problems:
         section.append(el("p", "Not proven: ", name_of(problem), class_="bad"))

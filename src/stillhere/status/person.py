@@ -64,7 +64,8 @@ class ShelfAccount:
     `records` are back, those that came back since included, `as_of_at` is the time of the last
     change that the recovery found, `problems` what could not be proven, `ended` what became of
     records whose bodies were missing, in this recovery or an earlier one, `devices` who knows of
-    changes beyond the recovered end, `since` what else was noted.
+    changes beyond the recovered end, `since` what else was noted. `opened` is how a shelf that
+    nobody could prove came to be open, or not; it is `accepted` if it is open all the same.
     """
 
     kind: str
@@ -76,6 +77,8 @@ class ShelfAccount:
     ended: list[Ended] = field(default_factory=list)
     devices: list[DeviceKnows] = field(default_factory=list)
     since: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     back = count(shelf.records, "record")
     if shelf.verdict == CLOSED:
         yield f"{shelf.kind}: closed, because what must be there could not be proven"
+    elif shelf.accepted:
+        yield f"{shelf.kind}: open with {back}, as it was found; nobody knows what else there was"
     elif shelf.verdict == COMPLETE:
         yield f"{shelf.kind}: {back}{as_of}"
     else:
@@ -164,11 +169,14 @@ def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     for ended in shelf.ended:
         yield f"  {_end(ended)}"
     yield from _devices(shelf.devices, account)
-    for learned in shelf.since:
+    for learned in (*shelf.opened, *shelf.since):
         yield f"  since then: {learned}"
     if shelf.verdict == CLOSED:
+        yield "  stillhere heal --vault DIR opens it if another copy of the vault proves it;"
         yield f"  stillhere accept opens it with the {back} that could be proven;"
         yield "  devices then drop what is not among them"
+    if shelf.accepted:
+        yield f"  stillhere accept {shlex.quote(account)} --undo closes it again"
 
 
 def _missing(missing: list[Missing]) -> Iterator[str]:

@@ -14,11 +14,14 @@ from stillhere.store.gate import Gate, Opener
 from stillhere.store.journal import Journal, Receipt
 from stillhere.store.logins import BadLogin, Login, Logins, Throttled
 from stillhere.store.records import (
+    ACCEPTED,
     EXPORTED,
     GIVEN_UP,
     HEALED,
     LOST_TAIL,
+    PROVEN,
     SALVAGED,
+    TAKEN_BACK,
     Change,
     Collection,
     Delta,
@@ -34,12 +37,15 @@ from stillhere.store.store import Store
 from stillhere.store.tokens import BadToken, Tokens
 
 __all__ = [
+    "ACCEPTED",
     "ACCOUNT",
     "EXPORTED",
     "GIVEN_UP",
     "HEALED",
     "LOST_TAIL",
+    "PROVEN",
     "SALVAGED",
+    "TAKEN_BACK",
     "AccountRow",
     "Accounts",
     "BadLogin",

@@ -61,8 +61,11 @@ class Gate:
         """Answer nothing from now on, reads included: this core is not the one any more."""
         self.halted = error
 
-    def check(self, account: bytes, kind: str, connection: sqlite3.Connection) -> ShelfRow:
-        """The open shelf's row. Raises what is halting the core, Closed, Erased, or NotFound."""
+    def check(
+        self, account: bytes, kind: str, connection: sqlite3.Connection, *, closed: bool = False
+    ) -> ShelfRow:
+        """The open shelf's row, or that of one that is ``closed``, for the operator's own work.
+        Raises what is halting the core, Closed, Erased, or NotFound."""
         if self.halted is not None:
             raise self.halted
         row = find_shelf(connection, account, kind)
@@ -72,7 +75,7 @@ class Gate:
             if self.opener is not None:
                 raise _closed("recovering")
             raise NotFound("there is no such shelf", safe="nothing was changed")
-        if row.closed:
+        if row.closed and not closed:
             raise _closed(row.closed)
         return row
 

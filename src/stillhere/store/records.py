@@ -23,6 +23,11 @@ GIVEN_UP = "deleted while its body was missing"
 EXPORTED = "export of a device"
 """What a note is about that says which device's export was merged."""
 
+ACCEPTED = "accepted as it was found"
+TAKEN_BACK = "its acceptance was taken back"
+PROVEN = "proven by another copy"
+"""What notes are about that say how a shelf which nobody could prove came to be open, or not."""
+
 
 def seq_of(epoch: int, counter: int) -> int:
     """The position of the ``counter``-th change of ``epoch`` (both from 1)."""

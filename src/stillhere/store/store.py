@@ -56,9 +56,16 @@ class Store:
             yield open_shelf(connection, self.gate.check(account, kind, connection))
 
     def write(
-        self, account: bytes, kind: str, fn: Callable[[ShelfWrite], T], *, device: str = ""
+        self,
+        account: bytes,
+        kind: str,
+        fn: Callable[[ShelfWrite], T],
+        *,
+        device: str = "",
+        closed: bool = False,
     ) -> Future[T]:
         """Run ``fn`` on an open shelf in the writing thread; what it raises, the future raises.
+        With ``closed`` the shelf may be closed, and stays so.
 
         The future resolves when the change is durable (in the vault, or with ``ack = "core"``
         in the spool) and committed, and not before. It may raise Closed, Fenced, or Unavailable:
@@ -68,7 +75,7 @@ class Store:
         if self.gate.halted is not None:
             done.set_exception(self.gate.halted)
         else:
-            self._writer.submit(Write(account, kind, fn, device, done, time.monotonic()))
+            self._writer.submit(Write(account, kind, fn, device, done, time.monotonic(), closed))
         return done
 
     def install(

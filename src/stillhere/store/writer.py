@@ -52,6 +52,7 @@ class Write(NamedTuple):
     device: str
     done: Future[Any]
     since: float  # monotonic seconds
+    closed: bool = False  # it may be on a shelf that is closed
 
 
 class Install(NamedTuple):
@@ -262,7 +263,7 @@ class Writer:
         return result, len(draft.changes_made) + settled
 
     def _open(self, write: Write) -> tuple[ShelfRow, ShelfChanges]:
-        row = self._gate.check(write.account, write.kind, self._sql)
+        row = self._gate.check(write.account, write.kind, self._sql, closed=write.closed)
         return row, ShelfChanges(write.account, write.kind, row.chain, [])
 
     def _make_durable(self, shelves: list[tuple[ShelfRow, ShelfChanges]]) -> None:

@@ -48,9 +48,9 @@ def read_evidence(source: ShelfSource, data_key: bytes) -> list[Kept] | None:
 
 
 def add_evidence(kept: Iterable[Kept], later: Iterable[Kept]) -> list[Kept]:
-    """The notes among both, oldest first; what a device said again is kept once."""
+    """The notes among both, oldest first; what a device said several times is there as it said it
+    last."""
     notes = [one for one in (*kept, *later) if one[0].op == NOTE]
-    first: dict[tuple[str, bytes | None], Kept] = {}
-    for entry, body in sorted(notes, key=lambda one: one[0].seq):
-        first.setdefault((entry.device, body), (entry, body))
-    return list(first.values())
+    notes.sort(key=lambda one: one[0].seq)
+    last = {(entry.device, body): entry.seq for entry, body in notes}
+    return [(entry, body) for entry, body in notes if last[entry.device, body] == entry.seq]
