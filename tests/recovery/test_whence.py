@@ -99,6 +99,22 @@ def test_it_outlives_compactions_and_another_recovery(
         assert ended(working, person) == found
 
 
+def test_why_a_body_was_missed_is_known_after_further_losses(worn: Worn, tmp_path: Path) -> None:
+    causes: list[dict[tuple[str, str], str]] = []
+    for number in range(3):
+        with worn.recovered(tmp_path / f"home {number}") as working:
+            person = loser(working, worn)
+            [said] = [v for v in read_report(working.core, person.account) if v.verdict.held]
+            causes.append({(lost.collection, lost.href): lost.cause for lost in said.verdict.held})
+            worn.write(working, person, Put("work", f"{number}.vcf", b"later"))
+            compact(working, accept=[(person.account, "contacts")])  # all of it is written anew
+            compact(working)
+            assert verify(working).spares == []
+    assert causes[0]
+    assert all(".pack is missing" in cause for cause in causes[0].values())
+    assert causes[1:] == causes[:1] * 2
+
+
 def test_evidence_that_the_vault_lost_is_written_anew(worn: Worn, tmp_path: Path) -> None:
     with worn.recovered(tmp_path / "home") as working:
         person = loser(working, worn)

@@ -87,7 +87,7 @@ def accepted_kinds(working: Working, account: bytes) -> list[str]:
 
 def heed_words(image: Image) -> None:
     """A shelf of the vault whose acceptance was taken back is not proven, whatever it has."""
-    notes = [body for entry, body in (*(image.evidence or ()), *image.notes) if entry.op == Op.NOTE]
+    notes = [body for entry, body in image.every_note if entry.op == Op.NOTE]
     word = last_word(msgspec.msgpack.decode(body) for body in notes if body is not None)
     if word.get("what") == TAKEN_BACK:
         image.problems.append("it was accepted as it was found, and that was taken back")

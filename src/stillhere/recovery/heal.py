@@ -32,15 +32,13 @@ from stillhere.store.draft import ShelfWrite
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.place import Place, is_remote, open_place
-from stillhere.vault.codec import decode
 from stillhere.vault.epochs import read_epochs, sealed_ends
+from stillhere.vault.evidence import read_kept
 from stillhere.vault.image import load_image
 from stillhere.vault.levels import ShelfSource
 from stillhere.vault.opened import open_vault
-from stillhere.vault.packs import Role, open_chunk, read_chunk
 
 Tick = Callable[[int, int], None]
-_history = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes | None]])
 
 
 class Found(NamedTuple):
@@ -151,13 +149,7 @@ def _bodies(source: ShelfSource, data_key: bytes) -> Iterator[bytes]:
     yield from (body for _, body in image.replaced + image.notes if body is not None)
     if source.entry is None or source.manifest is None:
         return
-
-    def prove(chunk: bytes) -> list[bytes | None]:
-        plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
-        _, bodies = decode(_history, plain, "a chunk of history")
-        return bodies
-
     for span in source.entry.history:
         with suppress(Damaged):
-            found = read_chunk(source.vault, source.manifest.place(span), prove)
-            yield from filter(None, found)
+            kept = read_kept(source, source.manifest.place(span), data_key)
+            yield from (body for _, body in kept.notes if body is not None)

@@ -93,7 +93,7 @@ def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Rec
         _page_of(image),
         [
             (e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
-            for e, body in (*(image.evidence or ()), *image.notes)
+            for e, body in image.every_note
         ],
         _name_of(image.account, image, image.columns.find) if keyed else "",
         wrapped_key if keyed else None,

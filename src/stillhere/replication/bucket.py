@@ -16,7 +16,7 @@ from stillhere.rosters import build_roster, roster_of
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.body_chunks import build_bodies
-from stillhere.vault.evidence import Kept, add_evidence, pack_kept
+from stillhere.vault.evidence import Causes, Evidence, Kept, add_evidence, pack_kept
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.layout import bucket_of, manifest_name, twin
 from stillhere.vault.manifests import (
@@ -108,17 +108,16 @@ def build_bucket(
             keyless = keyless or not is_erased(working.core.reader(), account)
             continue
         source = anchor.source(account, kind)
-        image = found = load_image(source, data_key)
-        if image.problems or image.missing:
-            image = mend_from_core(working.store, found)
+        found = load_image(source, data_key)
+        image = _mended(working, found)
         rebase = image is not found or (account, kind) in anew
-        lost = evidence_from_core(working.core, found) if found.evidence is None else None
+        evident = found.evidence or Evidence(evidence_from_core(working.core, found), {})
         if image.problems:
             unproven.append(account)
             if old is not None and source.entry is not None:
                 evidence |= {old.packs[span.pack].name for span in _spans(source.entry)}
         entries[account] = _write_shelf(
-            image, source.entry, old, data_key, packs, numbering, rebase=rebase, lost=lost
+            image, source.entry, old, data_key, packs, numbering, rebase=rebase, evident=evident
         )
     if old is not None:
         rest = [e for e in old.shelves if e.account not in entries and e.account not in erased]
@@ -141,6 +140,15 @@ def build_bucket(
     return Built(number, digest, unproven, keyless, sorted(evidence))
 
 
+def _mended(working: Working, found: Image) -> Image:
+    """A shelf as the core has it where that is more; it can't say more of why a body is missing."""
+    if not found.problems and not found.missing:
+        return found
+    image = mend_from_core(working.store, found)
+    image.missing = {key: found.missing.get(key, why) for key, why in image.missing.items()}
+    return image
+
+
 def _shelves_of(working: Working, kind: str, bucket: int) -> list[bytes]:
     bits = working.vault.bucket_bits
     accounts = working.core.shelves_of(kind)
@@ -156,9 +164,9 @@ def _write_shelf(
     numbering: _Numbering,
     *,
     rebase: bool,
-    lost: list[Kept] | None,
+    evident: Evidence,
 ) -> ShelfEntry:
-    """Write what is new of a shelf; ``lost`` is the evidence that the vault can't read."""
+    """Write what is new of a shelf; ``evident`` is its evidence before the tail."""
     base = entry.base if entry is not None else None
     last = base.last if base is not None else 0
     changed = [number for number, seq in enumerate(image.columns.seqs) if seq > last]
@@ -174,13 +182,12 @@ def _write_shelf(
     if image.replaced or image.notes:
         kept = image.replaced + image.notes
         history.append(_write_kept(image, kept, data_key, packs, numbering))
-    known = lost if lost is not None else image.evidence or []
-    notes = add_evidence(known, image.notes)
+    now = Evidence(add_evidence(evident.notes, image.notes), image.missing)
     evidence = None
-    if notes and (lost is not None or notes != known):
-        evidence = _write_kept(image, notes, data_key, packs, numbering)
-    elif lost is None and entry and old and entry.evidence:
+    if image.evidence == now and entry and old and entry.evidence:
         evidence = numbering.span(old.place(entry.evidence))
+    elif now.notes or now.causes:
+        evidence = _write_kept(image, now.notes, data_key, packs, numbering, now.causes)
     return ShelfEntry(image.account, base, delta, image.ends, history, image.problems, evidence)
 
 
@@ -212,9 +219,14 @@ def _write_level(
 
 
 def _write_kept(
-    image: Image, kept: list[Kept], data_key: bytes, packs: _Packs, numbering: _Numbering
+    image: Image,
+    kept: list[Kept],
+    data_key: bytes,
+    packs: _Packs,
+    numbering: _Numbering,
+    causes: Causes | None = None,
 ) -> Span:
-    positions = [entry.seq for entry, _ in kept]
+    positions = [entry.seq for entry, _ in kept] or [image.last]
     place = packs.history.add(
         data_key,
         Role.HISTORY,
@@ -222,7 +234,7 @@ def _write_kept(
         image.account,
         (min(positions), max(positions)),
         0,
-        pack_kept(kept),
+        pack_kept(kept, causes),
     )
     return numbering.span(place)
 

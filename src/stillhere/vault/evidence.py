@@ -1,16 +1,18 @@
 """A shelf's evidence: the notes that were ever kept with it, in one chunk, so that every recovery
-has them. History has them too, among all that was superseded; nobody looks there in a hurry."""
+has them, and why the bodies of held records were missed, which nobody could tell later. History
+has the notes too, among all that was superseded; nobody looks there in a hurry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from stillhere.errors import Damaged
 from stillhere.vault.codec import decode
-from stillhere.vault.levels import ShelfSource
-from stillhere.vault.packs import Role, open_chunk, read_chunk
+from stillhere.vault.levels import Key, ShelfSource
+from stillhere.vault.packs import Place, Role, open_chunk, read_chunk
 from stillhere.vault.segments import Entry, decode_entry, encode_entry
 
 NOTE = 3
@@ -18,32 +20,58 @@ NOTE = 3
 Kept = tuple[Entry, bytes | None]
 """An entry that changes no record, and its body."""
 
-_kept = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes | None]])
+Causes = dict[Key, str]
+"""Why the body of each held record was not found when it was first missed."""
 
 
-def pack_kept(kept: Sequence[Kept]) -> bytes:
-    """The plaintext of a chunk of history, or of evidence."""
-    return msgspec.msgpack.encode(
-        [[encode_entry(entry) for entry, _ in kept], [body for _, body in kept]]
-    )
+class _Chunk(msgspec.Struct, frozen=True, array_like=True):
+    """What a chunk of history says; evidence has the causes as well: collection, href, cause."""
+
+    entries: list[bytes]
+    bodies: list[bytes | None]
+    causes: list[tuple[str, str, str]] = []
 
 
-def read_evidence(source: ShelfSource, data_key: bytes) -> list[Kept] | None:
-    """A shelf's notes up to its head, oldest first; None where they can't be read.
+_chunks = msgspec.msgpack.Decoder(_Chunk)
 
-    Raises BackendError."""
+
+class Evidence(NamedTuple):
+    """What is kept beside a shelf: its notes up to its head, oldest first, and the causes."""
+
+    notes: list[Kept]
+    causes: Causes
+
+
+def pack_kept(kept: Sequence[Kept], causes: Causes | None = None) -> bytes:
+    """The plaintext of a chunk of history, or with ``causes`` of evidence."""
+    parts: list[object] = [[encode_entry(entry) for entry, _ in kept], [body for _, body in kept]]
+    if causes is not None:
+        parts.append([(*key, cause) for key, cause in sorted(causes.items())])
+    return msgspec.msgpack.encode(parts)
+
+
+def read_kept(source: ShelfSource, place: Place, data_key: bytes) -> Evidence:
+    """What a chunk of history or evidence keeps. Raises Damaged, BackendError."""
+
+    def prove(chunk: bytes) -> Evidence:
+        plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
+        found = decode(_chunks, plain, "a chunk of history")
+        if len(found.entries) != len(found.bodies):
+            raise Damaged("a chunk of history has not a body for each entry")
+        notes = list(zip(map(decode_entry, found.entries), found.bodies, strict=True))
+        return Evidence(notes, {(place, href): cause for place, href, cause in found.causes})
+
+    return read_chunk(source.vault, place, prove)
+
+
+def read_evidence(source: ShelfSource, data_key: bytes) -> Evidence | None:
+    """A shelf's evidence; None where it can't be read. Raises BackendError."""
     entry, manifest = source.entry, source.manifest
     if entry is None or entry.evidence is None or manifest is None:
-        return []
-
-    def prove(chunk: bytes) -> list[Kept]:
-        plain = open_chunk(data_key, chunk, Role.HISTORY, source.account, source.kind)
-        entries, bodies = decode(_kept, plain, "a shelf's evidence")
-        return list(zip(map(decode_entry, entries), bodies, strict=True))
-
+        return Evidence([], {})
     try:
-        return read_chunk(source.vault, manifest.place(entry.evidence), prove)
-    except (Damaged, ValueError):
+        return read_kept(source, manifest.place(entry.evidence), data_key)
+    except Damaged:
         return None
 
 

@@ -18,8 +18,8 @@ from hashlib import sha256
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
 from stillhere.rosters import DELETED, HELD, PRESENT, Item, Roster, empty_roster, roster_of
-from stillhere.vault.evidence import Kept, read_evidence
-from stillhere.vault.levels import Key, ShelfSource, load_level
+from stillhere.vault.evidence import Causes, Evidence, Kept, read_evidence
+from stillhere.vault.levels import LOST_BEFORE, Key, ShelfSource, load_level
 from stillhere.vault.manifests import ShelfEntry
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
 from stillhere.vault.tail import Source, Tail
@@ -38,7 +38,7 @@ class Image:
     tombstones and held records), or ``places`` beside them says where in ``pieces`` a body is
     (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
     each held record's body is missing. ``notes`` are the tail's conflicts and notes,
-    ``evidence`` the notes before the tail (None: lost), ``replaced`` what the tail superseded.
+    ``evidence`` what was kept before the tail (None: lost), ``replaced`` what the tail superseded.
     ``unread`` is how many rows and changes more there may be, by the heads of rosters and parts
     that can't be read. ``sheet`` is the columns' sheet and its digest, where they are just as
     the vault has them."""
@@ -54,7 +54,7 @@ class Image:
     missing: dict[Key, str] = field(default_factory=dict)
     notes: list[Kept] = field(default_factory=list)
     replaced: list[Kept] = field(default_factory=list)
-    evidence: list[Kept] | None = field(default_factory=list)
+    evidence: Evidence | None = field(default_factory=lambda: Evidence([], {}))
     exists: bool = True
     places: Sequence[int] = ()
     pieces: list[bytes] = field(default_factory=list)
@@ -73,6 +73,11 @@ class Image:
             return self.bodies[number]
         piece = open_piece(self.pieces[(place >> PLACE_SHIFT) - 1])
         return piece.body(place & ((1 << PLACE_SHIFT) - 1), self.columns.uids[number])
+
+    @property
+    def every_note(self) -> list[Kept]:
+        """The conflicts and notes of evidence and tail, as far as they can be read."""
+        return [*(self.evidence.notes if self.evidence is not None else ()), *self.notes]
 
     @property
     def proven(self) -> bool:
@@ -147,7 +152,7 @@ def _load_levels(
             image.problems.append(error.what)
             image.unread += level.count
             continue
-        image.missing |= loaded.missing
+        image.missing |= _remember(loaded.missing, image.evidence)
         if level is entry.base:
             image.columns = loaded.roster
             image.bodies, image.places = loaded.bodies, loaded.places
@@ -156,6 +161,15 @@ def _load_levels(
             rows = _by_key(image.columns, image.bodies, image.places)
             rows |= _by_key(loaded.roster, loaded.bodies, loaded.places)
     return rows
+
+
+def _remember(missing: Causes, evidence: Evidence | None) -> Causes:
+    """Why bodies are missing, and where they were lost before, why they were then."""
+    known = evidence.causes if evidence is not None else {}
+    return {
+        key: known.get(key, cause) if cause == LOST_BEFORE else cause
+        for key, cause in missing.items()
+    }
 
 
 def _by_key(

@@ -22,6 +22,8 @@ from stillhere.vault.packs import Role, open_chunk, read_chunk
 from stillhere.vault.tail import Tail
 
 Key = tuple[str, str]
+LOST_BEFORE = "its body was lost before"
+"""Why a body is missing that was missing already when its roster was written."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class LoadedLevel:
                 held[number] = HELD
                 cause = self._causes.get(number) or lost or "its body is not there"
             elif state == HELD:
-                cause = "its body was lost before"
+                cause = LOST_BEFORE
             else:
                 continue
             self.missing[roster.collections[number], roster.hrefs[number]] = cause
