@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,10 @@ def test_a_life_in_a_bucket_whose_store_is_killed(
     assert set(done.values()) == {201}
     assert fails("status", "--home", home)[0] == 0
     command("verify", "--home", home)
+    command("drill", "--home", home, "--kit", kit)
     shutil.rmtree(home)
+    figures = json.loads(command("survey", "--vault", place, "--kit", kit, "--json"))
+    assert figures["vaults"] == [{"vault": place, "flaws": []}]
     lost = ("recover", "--vault", place, "--kit", kit, "--home", tmp_path / "new")
     with running(*lost, "--serve", "--listen", "127.0.0.1:0") as recovery:
         url = recovery.wait_for("serving")["url"]
@@ -160,4 +164,32 @@ def test_a_change_is_acknowledged_when_its_slot_is_known_to_be_taken(
     working = recovery.begin()
     recovery.run()
     assert set(bodies(working, ana)) == there
+    working.close()
+
+
+def test_a_bucket_brings_back_what_burned_with_a_folder(
+    new_place: Callable[[], str], tmp_path: Path
+) -> None:
+    folder, bucket = tmp_path / "vault", new_place()
+    kit = found(tmp_path / "home", folder)
+    far = open_place(bucket, create=True)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            far.create(str(path.relative_to(folder)), path.read_bytes())
+    working = open_core(tmp_path / "home", folder, more=[bucket])
+    ana = working.store.accounts.create("ana")
+    put(working, ana, "1.vcf")
+    compact(working)
+    put(working, ana, "2.vcf")
+    before = bodies(working, ana)
+    working.close()
+    shutil.rmtree(folder)
+    told: list[str] = []
+    recovery = Recovery(
+        tmp_path / "new", folder, kit, lambda event, **_: told.append(event), more=[bucket]
+    )
+    working = recovery.begin()
+    recovery.run()
+    assert bodies(working, ana) == before
+    assert told[0] == "unreached"
     working.close()
