@@ -33,7 +33,7 @@ from stillhere.replication.prune import prune
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.window import Window
 from stillhere.server.found import found
-from stillhere.server.recover import open_kit, settle
+from stillhere.server.recover import Lost, open_kit, settle
 from stillhere.store import NewAccount, ShelfWrite, schema
 
 MARKS = "said"
@@ -262,7 +262,7 @@ def recover(life: Life) -> None:
 
     recovery = Recovery(life.next, life.place, open_kit(life.kit), announce)
     working = recovery.begin()
-    settle(life.next, life.place, None)
+    settle(Lost(life.next, [life.place], life.kit), working, None)
     found_here = working.store.accounts.list()
     if not found_here:  # nobody is in the core yet: whoever knocks is
         anna = asyncio.run(_knock(working, "anna"))
