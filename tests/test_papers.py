@@ -11,6 +11,7 @@ import pytest
 
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
+from stillhere.replication.copies import add_copy
 from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, open_core
@@ -94,6 +95,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     account = working.store.accounts.create("zoe")
     write_cards(working, account)
     working.eraser.erase(working.store.accounts.create("yann"), "yann")
+    add_copy(working, place / "second", lambda done, total: None)
     compact(working)
     write_cards(working, account)
     writer, identity = working.journal.writer, working.identity
@@ -133,6 +135,7 @@ FORMS = {
     "<digest>": "[0-9a-f]{64}",
     "<account>": "[0-9a-f]{32}",
     "<wrap>": "[0-9a-f]{16}",
+    "<set>": r"\d{6}",
 }
 
 
@@ -152,7 +155,7 @@ def layout() -> list[str]:
 def test_every_object_of_the_layout_is_in_a_vault_and_no_other(vault: Path) -> None:
     objects = {str(p.relative_to(vault)) for p in vault.rglob("*") if p.is_file()}
     patterns = layout()
-    assert len(patterns) == 21
+    assert len(patterns) == 22
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in objects), pattern
     assert {n for n in objects if not any(re.fullmatch(p, n) for p in patterns)} == set()

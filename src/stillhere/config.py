@@ -6,7 +6,9 @@ Rooms never see it: the assembly in `stillhere.server` passes them plain argumen
 
 import json
 import os
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -99,6 +101,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         Meta(description='file where "status" remembers the vault; "": one in the state folder'),
     ] = ""
+    apart: Annotated[
+        list[str],
+        Meta(
+            description="what the core does not share with a copy, and can't know: \"credentials"
+            ' PLACE" or "provider PLACE"; status tells what one failure would take'
+        ),
+    ] = []
     trusted_proxies: Annotated[
         list[str],
         Meta(description="proxies whose X-Forwarded-For is believed, for log-in throttling"),
@@ -152,6 +161,22 @@ def load(home: Path) -> Settings:
         raise _refuse(path, error.what) from None
     vault, *copies = [absolute(place, home) for place in places_of(settings)]
     return msgspec.structs.replace(settings, vault=vault, copies=copies)
+
+
+def name_places(home: Path, vault: str, copies: Sequence[str]) -> None:
+    """Says in the file where the vault is; every other line stays as it is.
+
+    Raises NotFound, OSError."""
+    path = home / FILE
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for name, value in (("vault", vault), ("copies", list(copies))):
+        told = f"{name} = {_toml(value)}\n"
+        at = [n for n, line in enumerate(lines) if re.match(rf"(# )?{name} = ", line)]
+        if at:
+            lines[at[0]] = told
+        else:
+            lines.append(f"\n{told}")
+    replace_file(path, "".join(lines))
 
 
 def places_of(settings: Settings) -> list[str]:

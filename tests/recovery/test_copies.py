@@ -10,14 +10,11 @@ from pathlib import Path
 import pytest
 from tests.recovery.judge import Outcome, judge, recover_twice
 from tests.recovery.service import Worn
-from tests.rooms import bodies, make_service, put
+from tests.rooms import make_service
 
-from stillhere.errors import Fenced, NotAVault, RefusedVault, Unavailable, WrongKit
+from stillhere.errors import NotAVault, RefusedVault, WrongKit
 from stillhere.recovery import workers
 from stillhere.recovery.check import check
-from stillhere.recovery.recovery import Recovery
-from stillhere.replication.fence import check_fence
-from stillhere.replication.start import open_core
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.copied import written_places
 from stillhere.vault.epochs import read_epochs, read_writers
@@ -178,54 +175,3 @@ def test_no_copy_at_all_is_no_vault_and_another_service_s_is_a_mistake(
     other = make_service(tmp_path / "other")
     with pytest.raises(WrongKit):
         check(worn.place, worn.kit, [other.place])
-
-
-@pytest.mark.parametrize("sealed", [0, 1])
-def test_sealing_one_copy_fences_a_core_that_writes_to_both(tmp_path: Path, sealed: int) -> None:
-    service = make_service(tmp_path)
-    second = tmp_path / "second"
-    shutil.copytree(service.place, second)
-    working = open_core(service.home, service.place, more=[second])
-    try:
-        anna = working.store.accounts.create("anna")
-        put(working, anna, "a.vcf")
-        place = (service.place, second)[sealed]
-        recovery = Recovery(tmp_path / "new", place, service.kit, Told())
-        new = recovery.begin()
-        try:
-            with pytest.raises(Fenced):
-                put(working, anna, "b.vcf")
-            check_fence(working)
-            assert isinstance(working.store.gate.halted, Fenced)
-            recovery.run()
-            assert set(bodies(new, anna)) == {"a.vcf"}
-        finally:
-            new.close()
-    finally:
-        working.close()
-
-
-def test_a_core_that_only_reads_sees_the_seal_in_any_copy(tmp_path: Path) -> None:
-    service = make_service(tmp_path)
-    second = tmp_path / "second"
-    shutil.copytree(service.place, second)
-    working = open_core(service.home, service.place, more=[second])
-    try:
-        Recovery(tmp_path / "new", second, service.kit, Told()).begin().close()
-        assert check_fence(working)
-        assert isinstance(working.store.gate.halted, Fenced)
-    finally:
-        working.close()
-
-
-@pytest.mark.parametrize("away", [0, 1])
-def test_a_core_does_not_start_while_a_copy_of_its_vault_is_away(tmp_path: Path, away: int) -> None:
-    service = make_service(tmp_path)
-    second = tmp_path / "second"
-    shutil.copytree(service.place, second)
-    place = (service.place, second)[away]
-    place.rename(tmp_path / "unmounted")
-    with pytest.raises((RefusedVault, Unavailable), match=str(place)):
-        open_core(service.home, service.place, more=[second])
-    (tmp_path / "unmounted").rename(place)
-    open_core(service.home, service.place, more=[second]).close()

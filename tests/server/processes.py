@@ -85,6 +85,13 @@ def command(*arguments: object, stdin: str = "") -> str:
     return done.stdout
 
 
+def fails_with(*arguments: object) -> tuple[int, str]:
+    """The exit code of a command that fails, and what it said."""
+    line = [sys.executable, "-m", "stillhere", *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
 def ask(url: str, method: str = "OPTIONS") -> tuple[int, dict[str, str]]:
     """Status and headers (lower case) of an answer."""
     try:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
+from stillhere.replication.copies import add_copy
 from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, open_core
@@ -41,6 +42,7 @@ class Service:
     rows: dict[tuple[bytes, str], Rows]
     positions: dict[tuple[bytes, str], tuple[int, bytes]]
     old_signer: Signer
+    second: Path
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     for account in accounts.values():
         put(working, account, {f"{number}.vcf": b"card %d " % number * 40 for number in range(30)})
     compact(working)  # bases
+    add_copy(working, place / "second", lambda done, total: None)
     put(working, zoe, {"3.vcf": b"newer", "é/ü.vcf": b"", ".hidden": b"dot", "100%.vcf": b"%"})
     change(working, zoe, lambda shelf: shelf.delete("contacts", "4.vcf"))
     compact(working)  # a delta, and history
@@ -68,7 +71,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     working.close()
     old_signer = working.signer
     shutil.rmtree(place / "home")  # the core is lost, and comes back as epoch 2
-    recovery = Recovery(place / "new", place / "vault", kit, lambda event, **facts: None)
+    second = place / "second"
+    silent = lambda event, **facts: None  # noqa: E731
+    recovery = Recovery(place / "new", place / "vault", kit, silent, more=[second])
     working = recovery.begin()
     recovery.run()
     put(working, zoe, {"5.vcf": b"in epoch 2"}, "contacts")
@@ -81,7 +86,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
                 rows[account, kind] = shelf.everything()
                 positions[account, kind] = (shelf.last_seq, shelf.chain)
     working.close()
-    return Service(place / "vault", place / "kit.txt", accounts, rows, positions, old_signer)
+    return Service(
+        place / "vault", place / "kit.txt", accounts, rows, positions, old_signer, second
+    )
 
 
 def put(working: Working, account: bytes, cards: dict[str, bytes], book: str = "contacts") -> None:
@@ -131,6 +138,18 @@ def roll(working: Working) -> None:
     upto = working.journal.written
     key = identity.journal_key
     assert roll_up(working.vault, key, identity.epoch, writer, after=0, upto=upto, least=2) == upto
+
+
+def test_each_copy_is_read_alone_and_says_the_same(tool: ModuleType, service: Service) -> None:
+    places = (service.vault, service.second)
+    told = [run(place, service.kit, "list") for place in places]
+    assert told[0].returncode == told[1].returncode == 0
+    assert told[0].stdout == told[1].stdout
+    for name in service.accounts:
+        shown = [
+            run(p, service.kit, "show", name, "contacts") for p in (service.vault, service.second)
+        ]
+        assert shown[0].stdout == shown[1].stdout
 
 
 @pytest.fixture

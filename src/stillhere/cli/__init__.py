@@ -24,6 +24,7 @@ COMMANDS = {
     "compact": "compact",
     "drill": "drill",
     "survey": "survey",
+    "vault": "vault",
     "recover": "recover",
     "heal": "heal",
     "accept": "accept",

@@ -15,6 +15,7 @@ Vault = Annotated[
     str,  # not a path of Typer's, which looks at once whether it is there: a vault may hang
     typer.Option("--vault", metavar="PLACE", help="The vault: a directory, or s3://BUCKET/PREFIX."),
 ]
+Place = Annotated[str, typer.Argument(metavar="PLACE", help="A directory, or s3://BUCKET/PREFIX.")]
 Kit = Annotated[Path, typer.Option("--kit", metavar="FILE", help="The recovery kit.")]
 Listen = Annotated[
     str | None,

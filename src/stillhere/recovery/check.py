@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from stillhere.errors import Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.place import Place
-from stillhere.vault.copied import Unreached, open_reached
+from stillhere.vault.copied import Unreached, open_reached, places_of
 from stillhere.vault.epochs import (
     JOURNAL_KEY,
     Epoch,
@@ -23,6 +23,7 @@ from stillhere.vault.kit import Kit
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault
+from stillhere.vault.sets import CopySet, read_set
 from stillhere.vault.tail import list_journal
 from stillhere.vault.wraps import Unwrapper
 
@@ -41,6 +42,8 @@ class Checked:
     erased: dict[bytes, Erasure]
     unwrapper: Unwrapper
     unreached: Sequence[Unreached] = ()
+    known: CopySet | None = None
+    """The vault's own record of its copies."""
 
     @property
     def ends(self) -> dict[int, dict[int, int]]:
@@ -99,7 +102,9 @@ def _open(
     journal_keys = {e.number: kit.unwrap(e.journal_key, JOURNAL_KEY) for e in epochs}
     erased = read_erasures(vault, epochs[-1].number, epochs[-1].erased).valid
     unwrapper = Unwrapper(vault, kit)
-    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper, unreached)
+    known = read_set(vault, [epoch.number for epoch in epochs])
+    unreached = [*unreached, *_not_named(known, vault, unreached)]
+    return Checked(vault, kit, epochs, service, journal_keys, erased, unwrapper, unreached, known)
 
 
 @contextmanager
@@ -111,6 +116,25 @@ def _refusing(vault: Vault) -> Iterator[None]:
         raise _half(vault, error.what) from error
     except BackendError as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
+
+
+def _not_named(
+    known: CopySet | None, vault: Vault, unreached: Sequence[Unreached]
+) -> list[Unreached]:
+    """The copies that the vault has recorded, and nobody has named."""
+    named = {*places_of(vault.backend), *(one.place for one in unreached)}
+    return [
+        Unreached(
+            place,
+            NotAVault(
+                "the vault's record has a copy there, which was not named or is elsewhere now",
+                safe="nothing was changed",
+                hint="name it with another --vault, if it is left",
+            ),
+        )
+        for place in (known.places if known is not None else ())
+        if place not in named
+    ]
 
 
 def _check_halves(vault: Vault, epochs: Sequence[Epoch]) -> None:

@@ -43,9 +43,10 @@ from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import Proving, buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
 from stillhere.recovery.report import Tally, tally_verdicts
-from stillhere.recovery.seal import not_sealed, open_home, seal
+from stillhere.recovery.seal import keep_sealed, not_sealed, open_home, record_sealed, seal
 from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.recovery.workers import Workers
+from stillhere.replication.members import Follower
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.replication.witness import Seen
@@ -56,6 +57,7 @@ from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
 from stillhere.store.schema import clear_rows
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
+from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.place import Place
 from stillhere.vault.epochs import read_epochs
 from stillhere.vault.keys import list_keys
@@ -111,26 +113,33 @@ class Recovery:
         core, identity = open_home(self._home, checked)
         if not identity.recovering:
             core.close()
-            self.working = open_core(self._home, self._places[0], more=self._places[1:])
+            self.working = open_core(
+                self._home, self._places[0] if len(self._places) == 1 else None
+            )
             self.working.core.lock("recover")
             return self.working
         try:
             self._take_over(checked, core, identity)
             if self._fenced:
+                keep_sealed(self._home, checked)
                 keep_end(core.reader(), self.anchor, self._seen, self._lacking)
             if self._lacking is not None:
                 core.checkpoint()  # the witness itself may forget it from now on
         except BaseException:
             core.close()
             raise
-        self._assemble(core, identity)
+        copies = checked.vault.backend
+        assert isinstance(copies, Copies)
+        self._assemble(core, identity, Follower(self._home, identity.vault_place, copies=copies))
+        if self._fenced:
+            record_sealed(checked, self.working.signer)
         self._replay_own()
         return self.working
 
-    def _assemble(self, core: Core, identity: Identity) -> None:
+    def _assemble(self, core: Core, identity: Identity, follower: Follower | None = None) -> None:
         """Have a core at work on what the anchor says, that opens to whoever knocks."""
         checked = self._checked
-        self.working = assemble(core, identity, checked.vault)
+        self.working = assemble(core, identity, checked.vault, None, follower)
         self.working.eraser.take_in(checked.erased.values())
         self._keys = KitKeys(checked)
         self._open_to_knocks()
@@ -192,6 +201,8 @@ class Recovery:
         self._fenced = seal(checked, identity, self._forget)
         if self._fenced:
             self._tell_sealed(identity)
+            keep_sealed(self._home, checked)
+            record_sealed(checked, self.working.signer)
         if self._knocks.over:
             self.working.eraser.take_in(checked.erased.values())
             self._read_anchor(identity)

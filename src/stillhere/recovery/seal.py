@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stillhere.errors import BadInput, Fenced, NotAVault
 from stillhere.recovery.check import Checked
 from stillhere.replication.found import new_identity
+from stillhere.replication.members import Members, keep_members, read_members
 from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
 from stillhere.vault.backends import Backend, BackendError, Exists
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.probe import probe
-from stillhere.vault.copied import places_of
+from stillhere.vault.copied import places_of, written_places
 from stillhere.vault.epochs import (
     begin_epoch,
     is_sealed,
@@ -37,6 +38,8 @@ from stillhere.vault.epochs import (
 from stillhere.vault.erasures import read_erasures
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, mend_format
+from stillhere.vault.sets import keep_set
+from stillhere.vault.signing import Signer
 from stillhere.vault.tail import list_journal
 
 
@@ -151,6 +154,22 @@ def not_sealed(checked: Checked) -> list[str]:
     if isinstance(copies, Copies):
         only_read = [copy.place for copy in copies.copies if copy not in copies.written]
     return only_read + [one.place for one in checked.unreached]
+
+
+def keep_sealed(home: Path, checked: Checked) -> None:
+    """The core's vault is in the copies that were sealed, if there are several."""
+    written = list(written_places(checked.vault.backend))
+    before = read_members(home, written[0])
+    if len(written) > 1 or before.generation:
+        keep_members(home, Members(before.generation + 1, written))
+
+
+def record_sealed(checked: Checked, signer: Signer) -> None:
+    """Record in the vault which copies there are now; what an earlier epoch said is over."""
+    written = written_places(checked.vault.backend)
+    with suppress(BackendError):  # the status says when it can't be written
+        if len(written) > 1 or checked.known is not None:
+            keep_set(checked.vault, signer, written)
 
 
 def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:

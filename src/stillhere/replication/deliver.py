@@ -34,7 +34,7 @@ def deliver(vault: Vault, name: str, data: bytes) -> None:
         if any(found != data for found in there.found):
             raise taken(vault, name, *there.found)
         if there.silent is not None:
-            raise unavailable(there.silent) from there.silent
+            raise unavailable(failure or there.silent) from there.silent
         if there.lacking:
             time.sleep(AGAIN_S * attempt)
         elif not failed:

@@ -100,6 +100,8 @@ def check_fence(working: Working) -> bool:
 
 
 def _look(working: Working) -> None:
+    if working.follower is not None:
+        working.follower.follow()
     backend, epoch = working.vault.backend, working.identity.epoch
     try:
         backend.size(epoch_name(epoch))

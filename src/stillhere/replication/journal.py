@@ -84,6 +84,7 @@ class VaultJournal:
         self.busy = False
         self.wake: Callable[[], None] | None = None  # set by whoever tends this journal
         self.ship: Callable[[], None] | None = None  # set by whoever ships what is spooled
+        self.follow: Callable[[], None] | None = None  # set by whoever knows where the vault is
 
     @property
     def shipped(self) -> int:
@@ -96,6 +97,8 @@ class VaultJournal:
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Replay what was made durable and not committed, by this writer or a dead one."""
+        if self.follow is not None:
+            self.follow()
         self._sql = connection
         committed = {
             writer: (segment, digest)

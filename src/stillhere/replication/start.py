@@ -28,10 +28,10 @@ from stillhere.errors import (
     StillhereError,
     Surplus,
     Unavailable,
-    WrongKit,
 )
 from stillhere.replication.erase import Eraser
 from stillhere.replication.journal import VaultJournal
+from stillhere.replication.members import Follower, open_own
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
 from stillhere.replication.rollup import roll_up
@@ -42,12 +42,11 @@ from stillhere.store.core import Core, Identity
 from stillhere.store.recovered import clear_mirror, clear_scratch
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor, read_anchor
-from stillhere.vault.backends import Backend, BackendError, Missing
-from stillhere.vault.backends.place import Place, open_place
-from stillhere.vault.copied import join
+from stillhere.vault.backends import BackendError, Missing
+from stillhere.vault.backends.place import Place
 from stillhere.vault.epochs import is_sealed, read_epochs, sealed_ends, writers_with_journal
 from stillhere.vault.manifests import Root, read_root
-from stillhere.vault.opened import Vault, open_vault
+from stillhere.vault.opened import Vault
 from stillhere.vault.signing import Signer
 from stillhere.vault.tail import Listing, Source, list_journal, read_source
 from stillhere.vault.wraps import Wrapper
@@ -70,6 +69,7 @@ class Working:
     eraser: Eraser
     spool: Spool
     window: Window | None = None  # of a core that acknowledges before the vault has a change
+    follower: Follower | None = None  # of the places that hold the vault
 
     def close(self) -> None:
         """Finish the waiting writes, give the writer's slot back, close the core.
@@ -84,6 +84,8 @@ class Working:
             self.roll(least=LEAST_ROLLED)
         self.core.close()
         self.journal.close()
+        if self.follower is not None:
+            self.follower.close()
 
     def ship(self) -> None:
         """Put everything that waits in the spool into the vault.
@@ -152,71 +154,63 @@ def open_core(
     more: Sequence[Place] = (),
     mend: bool = False,
     to_erase: bool = False,
+    uneven: bool = False,
 ) -> Working:
     """Open a core and prove that it may serve. ``place`` is where its vault is, if it moved, and
     ``more`` where its further copies are; with a ``window`` it acknowledges by the core.
 
     With ``mend``, the vault may lack segments that the core has: a compaction writes anew what
-    was in them. One that is being recovered is opened ``to_erase``, and for nothing else.
+    was in them; ``uneven`` copies of it may be behind each other. One that is being recovered is
+    opened ``to_erase``, and for nothing else.
 
     Raises NotFound, Fenced, Surplus, Damaged, Closed while it is being recovered, or
     Unavailable when the vault can't be read."""
-    core = Core(home)
+    core, follower = Core(home), None
     try:
         identity = core.identity()
         if identity.recovering and not to_erase:
-            raise Closed(
-                "this core is being recovered and is not whole yet",
-                reason="recovering",
-                retry_after=60,
-                safe="everything that was acknowledged is in the vault",
-                hint="start the same stillhere recover again: it goes on where it was",
-            )
-        vault = _open_own([place or identity.vault_place, *more], identity)
+            raise _not_whole()
+        given = () if place is None else (place, *more)
+        follower = Follower(home, identity.vault_place, given)
+        vault = open_own(follower.copies, identity)
         if identity.recovering:
-            _prove_newest(identity, vault)
+            prove_newest(identity, vault)
         else:
             clear_mirror(home)  # of a recovery that was killed at its very end
             clear_scratch(home)
             prove_start(core, identity, vault, mend=mend)
-        working = assemble(core, identity, vault, window)
+            if not (mend or uneven):
+                _check_each(core, identity, vault, follower)
+        working = assemble(core, identity, vault, window, follower)
         try:
             working.eraser.carry_on()
         except BaseException:
             working.store.finish()
             raise
         return working
-    except BackendError as error:
-        core.close()
-        raise Unavailable(
-            f"the vault can't be read: {error.what}",
-            safe="nothing was changed, in the core or in the vault",
-            hint=error.hint,
-        ) from error
     except BaseException as error:
         core.close()
+        if follower is not None:
+            follower.close()
+        if isinstance(error, BackendError):
+            raise Unavailable(
+                f"the vault can't be read: {error.what}",
+                safe="nothing was changed, in the core or in the vault",
+                hint=error.hint,
+            ) from error
         if isinstance(error, Fenced):
             raise Spool(home).name_rest(error) from None
         raise
 
 
-def _open_own(places: Sequence[Place], identity: Identity) -> Vault:
-    """The core's vault, of which every copy must be there."""
-    backends = [open_place(place) for place in places]
-    for backend in backends:
-        _see_own(backend, identity)
-    return open_vault(join(backends), identity.root_public)
-
-
-def _see_own(backend: Backend, identity: Identity) -> None:
-    try:
-        open_vault(backend, identity.root_public)
-    except WrongKit as error:
-        raise WrongKit(
-            f"the vault in {backend.place} is another service's, and not this core's",
-            safe="nothing was changed, in the core or in the vault",
-            hint="bring this core's own vault there, or correct the vault line in stillhere.toml",
-        ) from error
+def _not_whole() -> Closed:
+    return Closed(
+        "this core is being recovered and is not whole yet",
+        reason="recovering",
+        retry_after=60,
+        safe="everything that was acknowledged is in the vault",
+        hint="start the same stillhere recover again: it goes on where it was",
+    )
 
 
 def anchor_of(working: Working) -> Anchor:
@@ -230,7 +224,13 @@ def anchor_of(working: Working) -> Anchor:
     return read_anchor(working.vault, identity.journal_keys, identity.epoch, ends=ends)
 
 
-def assemble(core: Core, identity: Identity, vault: Vault, window: Window | None = None) -> Working:
+def assemble(
+    core: Core,
+    identity: Identity,
+    vault: Vault,
+    window: Window | None = None,
+    follower: Follower | None = None,
+) -> Working:
     """The store and its journal, over a core that was proven."""
     signer = Signer(
         identity.vault, identity.epoch, Ed25519PrivateKey.from_private_bytes(identity.signing_key)
@@ -238,16 +238,19 @@ def assemble(core: Core, identity: Identity, vault: Vault, window: Window | None
     slots = Slots(vault, core, identity, signer)
     spool = Spool(core.home)
     journal = VaultJournal(vault, core, identity, slots, spool, window)
+    if follower is not None:
+        journal.follow = follower.follow
     wrapper = Wrapper(vault, signer)
     registrar = Registrar(vault, wrapper, identity.names_key)
     store = Store(core, journal, registrar.register, registrar.owner_of)
     eraser = Eraser(core, identity, vault, signer, store)
-    return Working(core, identity, vault, signer, wrapper, journal, store, eraser, spool, window)
+    parts = core, identity, vault, signer, wrapper, journal, store, eraser, spool, window
+    return Working(*parts, follower)
 
 
 def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = False) -> None:
     """Prove that the core and the vault agree, replaying what only the vault has."""
-    _prove_newest(identity, vault)
+    prove_newest(identity, vault)
     spool = Spool(core.home)
     spool.check(vault)
     for attempt in range(COMPACTIONS):
@@ -262,7 +265,8 @@ def prove_start(core: Core, identity: Identity, vault: Vault, *, mend: bool = Fa
             return
 
 
-def _prove_newest(identity: Identity, vault: Vault) -> None:
+def prove_newest(identity: Identity, vault: Vault) -> None:
+    """See that the vault's newest epoch is this core's. Raises Fenced, Damaged, Unavailable."""
     newest = read_epochs(vault)[-1]
     if newest.number > identity.epoch:
         raise sealed()
@@ -312,6 +316,34 @@ def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, me
         ) from error
     finally:
         connection.close()
+
+
+def _check_each(core: Core, identity: Identity, vault: Vault, follower: Follower) -> None:
+    """Every copy by itself has the journal as far as the core has come: one that stood aside, or
+    was put back from a backup, protects nothing. Raises Damaged."""
+    copies = follower.copies.written
+    if follower.members.joining:
+        copies = copies[:-1]
+    if len(copies) == 1:
+        return
+    spool, cut = Spool(core.home), read_root(vault).cut.get(identity.epoch, {})
+    for copy in copies:
+        alone = spool.before(Vault(copy, vault.format, vault.verifier))
+        for writer, known in core.reader().execute(
+            "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
+        ):
+            listing = list_journal(alone, identity.epoch, writer, cut.get(writer, 0))
+            if listing.last < known:
+                raise _left_behind(copy.place, writer, listing.last, known)
+
+
+def _left_behind(place: str, writer: int, last: int, known: int) -> Damaged:
+    return Damaged(
+        f"the copy in {place} ends at segment {last} of writer {writer}, the core at {known}",
+        safe="the core and the other copies are whole; nothing was changed",
+        hint=f"stillhere vault add {place} brings it up to date;"
+        f" or stillhere vault remove {place} goes on without it",
+    )
 
 
 def _read_surplus(

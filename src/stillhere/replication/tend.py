@@ -11,6 +11,7 @@ from stillhere.errors import Fenced, StillhereError
 from stillhere.replication.compact import compact
 from stillhere.replication.fence import Fence
 from stillhere.replication.start import Working
+from stillhere.replication.watch import CopyWatch
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Tender:
         self.fence = Fence(working, every_s if window is None else window.at_least(every_s))
         self._tending = _Work("tender", every_s, self._tend, working)
         self._shipping = _Work("shipper", every_s, working.ship, working)
+        self._watch = CopyWatch(working)
+        self._watching = _Work("watch", every_s, self._watch.look, working)
         working.journal.wake = self._tending.wake
         working.journal.ship = self._shipping.wake
 
@@ -47,13 +50,16 @@ class Tender:
         """What failed last and did not go well since; None when all is as it should be."""
         window = self._working.window
         closed = window.closed() if window is not None else None
-        return closed or self._shipping.trouble or self._tending.trouble
+        work = (self._shipping, self._watching, self._tending)
+        return closed or next((one.trouble for one in work if one.trouble), None)
 
     def close(self) -> None:
         """Stop after what is at hand."""
         self.fence.close()
         self._shipping.stop()
         self._tending.stop()
+        self._watching.stop()
+        self._watch.close()
 
     def _tend(self) -> StillhereError | None:
         """Complete erasures, roll up and compact where that is due."""

@@ -26,18 +26,20 @@ class Opened:
 
 
 @contextmanager
-def opened(option: Path | None, *, mend: bool = False, to_erase: bool = False) -> Iterator[Opened]:
+def opened(
+    option: Path | None, *, mend: bool = False, to_erase: bool = False, uneven: bool = False
+) -> Iterator[Opened]:
     """The core at `--home` or STILLHERE_HOME, closed at the end.
 
     A command that writes is one more writer of the core; it may run beside the server. With
-    `mend` the vault may lack what the core has; a core that is being recovered is opened
-    `to_erase`, and for nothing else. Raises BadInput, NotFound, Fenced, Surplus, Damaged, and
-    Unavailable when the vault cannot be read.
+    `mend` the vault may lack what the core has; `uneven` copies may be behind each other; a core
+    that is being recovered is opened `to_erase`, and for nothing else. Raises BadInput, NotFound,
+    Fenced, Surplus, Damaged, and Unavailable when the vault cannot be read.
     """
     home = find_home(option)
     settings = load(home)
     first, *more = places_of(settings)
-    working = open_core(home, first, more=more, mend=mend, to_erase=to_erase)
+    working = open_core(home, first, more=more, mend=mend, to_erase=to_erase, uneven=uneven)
     try:
         yield Opened(home, settings, working)
     finally:

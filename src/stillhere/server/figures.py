@@ -15,7 +15,9 @@ from stillhere.replication.spool import Behind, Spool
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.verified import last_verified
 from stillhere.replication.witness import Seen, see
+from stillhere.server.copies import look as look_at_copies
 from stillhere.server.core import same_disk
+from stillhere.server.fates import fate_of
 from stillhere.server.patience import within
 from stillhere.server.rates import forecast, last_measured
 from stillhere.server.witness import file_of, recall, remember, shortfall_of
@@ -54,7 +56,17 @@ def read_status(option: Path | None, witness: Path | None = None) -> CoreStatus:
         core.close()
     now = time.time_ns() // 1_000_000
     seen = None if look.seen is None else msgspec.to_builtins(look.seen, str_keys=True)
-    return CoreStatus(str(home), now, accounts, kinds, protection, loss, seen)
+    return CoreStatus(
+        str(home),
+        now,
+        accounts,
+        kinds,
+        protection,
+        loss,
+        seen,
+        fate_of(home),
+        look_at_copies(home, settings),
+    )
 
 
 @dataclass
@@ -85,7 +97,7 @@ def _look(home: Path, settings: Settings, witness: Path | None) -> _Look:
 
 
 def _look_at_vault(home: Path, settings: Settings, look: _Look) -> _Look:
-    look.same_disk = same_disk(home, settings.vault)
+    look.same_disk = all(same_disk(home, place) for place in places_of(settings))
     try:
         first, *more = places_of(settings)
         working = open_core(home, first, more=more)

@@ -1,9 +1,10 @@
 """The state of a core: what it keeps, what is protected, and what losing it now would cost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from stillhere.status import fates
 from stillhere.status.words import ago, count, moment, size, span, table
 
 
@@ -96,18 +97,27 @@ class CoreStatus:
     loss: Loss | None
     witness: dict[str, Any] | None = None
     """How far the vault reaches, as a witness keeps it."""
+    fate: fates.Fate = field(default_factory=lambda: fates.Fate(""))
+    """What the core itself depends on."""
+    copies: list[fates.CopyFigures] = field(default_factory=list)
 
 
 def lines(status: CoreStatus) -> Iterator[str]:
     """The status for a person, about one screen."""
     yield f"Core       {status.home}"
-    yield f"Vault      {status.protection.vault}"
+    for number, place in enumerate(
+        [copy.place for copy in status.copies] or [status.protection.vault]
+    ):
+        yield f"{'' if number else 'Vault':11}{place}"
     yield f"Accounts   {status.accounts:,}"
     yield ""
     yield from _kinds(status.kinds)
     yield ""
     yield from _protection(status.protection, status.told_at)
     yield ""
+    if status.copies:
+        yield from fates.lines(status.fate, status.copies)
+        yield ""
     yield from _loss(status.loss)
 
 

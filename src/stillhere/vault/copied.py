@@ -9,7 +9,7 @@ from typing import NamedTuple
 from stillhere.errors import FutureVault, NotAVault, RefusedVault, Unavailable, WrongKit
 from stillhere.vault.backends import Backend, BackendError
 from stillhere.vault.backends.copies import Copies
-from stillhere.vault.backends.place import Place, is_remote, open_place
+from stillhere.vault.backends.place import Place, is_remote, open_place, resolve
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.opened import Vault, open_vault
 
@@ -42,17 +42,12 @@ def open_reached(
         except (FutureVault, WrongKit):
             raise
         except (RefusedVault, Unavailable) as error:
-            unreached.append(Unreached(str(place), error))
+            unreached.append(Unreached(resolve(place), error))
     if not reached:
         raise unreached[0].cause
     reached.sort(key=lambda one: -one.epoch)
     backends = [one.backend for one in reached]
-    return open_vault(join(backends), root_public), unreached
-
-
-def join(backends: Sequence[Backend]) -> Backend:
-    """Several backends as one."""
-    return backends[0] if len(backends) == 1 else Copies(backends)
+    return open_vault(Copies(backends), root_public), unreached
 
 
 def places_of(backend: Backend) -> tuple[str, ...]:

@@ -115,8 +115,7 @@ def prove_data_key(vault: Vault, account: bytes, data_key: bytes) -> dict[str, b
     copies: dict[str, bytes | None] = dict.fromkeys(key_copies(account))
 
     def prove(name: str, data: bytes) -> bytes:
-        sealed, proof = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
-        if not hmac.compare_digest(_proof(vault, account, data_key, sealed), proof):
+        if not is_kept_of(vault, account, data_key, data):
             raise Damaged(f"{name} was not kept of this data key")
         return data
 
@@ -124,6 +123,12 @@ def prove_data_key(vault: Vault, account: bytes, data_key: bytes) -> dict[str, b
         with suppress(Damaged):
             copies[name] = find_proven(vault, (name,), prove)
     return copies
+
+
+def is_kept_of(vault: Vault, account: bytes, data_key: bytes, data: bytes) -> bool:
+    """Whether these are the bytes that were kept of a data key."""
+    sealed, proof = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
+    return hmac.compare_digest(_proof(vault, account, data_key, sealed), proof)
 
 
 def proves_service_keys(vault: Vault) -> bool:
@@ -179,17 +184,18 @@ def find_name(vault: Vault, names_key: bytes, folded: str) -> bytes | None:
 def find_owner(vault: Vault, names_key: bytes, digest: bytes) -> bytes:
     """The account of a name by its keyed digest. Raises Missing, Damaged."""
     name = login_name(digest)
-
-    def prove(_: str, data: bytes) -> bytes:
-        account = unseal(_sealing_key(names_key), data, digest)
-        if len(account) != ACCOUNT_BYTES:
-            raise Damaged("a name belongs to something that is no account")
-        return account
-
-    found = find_proven(vault, (name,), prove)
+    found = find_proven(vault, (name,), lambda _, data: open_name(names_key, digest, data))
     if found is None:
         raise Missing(name)
     return found
+
+
+def open_name(names_key: bytes, digest: bytes, data: bytes) -> bytes:
+    """The account that a name's object says. Raises Damaged."""
+    account = unseal(_sealing_key(names_key), data, digest)
+    if len(account) != ACCOUNT_BYTES:
+        raise Damaged("a name belongs to something that is no account")
+    return account
 
 
 def find_digests(vault: Vault, names_key: bytes, account: bytes) -> list[bytes]:

@@ -50,6 +50,16 @@ def writer_name(epoch: int, writer: int) -> str:
     return f"epochs/{epoch:06d}/writers/{writer:06d}"
 
 
+def sets_folder(epoch: int) -> str:
+    """Where an epoch records which places hold the vault."""
+    return f"epochs/{epoch:06d}/sets"
+
+
+def set_name(epoch: int, number: int) -> str:
+    """One such record; the one with the greatest number holds."""
+    return f"{sets_folder(epoch)}/{number:06d}"
+
+
 def journal_epoch(epoch: int) -> str:
     """Where the writers of an epoch have their journals."""
     return f"{JOURNAL}/{epoch:06d}"

@@ -183,6 +183,14 @@ def scan_pack(data: bytes) -> Iterator[tuple[int, ChunkHeader]]:
         offset += HEADER_BYTES + header.length
 
 
+def is_whole(data: bytes) -> bool:
+    """Whether a pack is as it was written, by its own footer."""
+    if len(data) < _FOOTER.size:
+        return False
+    _, _, digest, magic = _FOOTER.unpack(data[-_FOOTER.size :])
+    return bool(magic == MAGIC and hashlib.sha256(data[: -_FOOTER.size]).digest() == digest)
+
+
 def _pack_header(header: ChunkHeader) -> bytes:
     packed = _HEADER.pack(CHUNK_MAGIC, CHUNK_FORMAT, *header, 0)[:-4]
     return packed + zlib.crc32(packed).to_bytes(4, "big")

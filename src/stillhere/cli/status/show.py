@@ -20,11 +20,17 @@ def run(
             )
         return
     from stillhere.server.figures import read_status
-    from stillhere.status import core
+    from stillhere.status import core, fates
     from stillhere.status.words import plain
 
     status = read_status(home, witness)
     warnings = core.warnings(status.protection, status.told_at)
+    same_disk = status.protection.same_disk
+    warnings += [
+        (text, hint)
+        for text, hint in fates.warnings(status.fate, status.copies)
+        if not (same_disk and text.endswith("takes the core and every copy of the vault"))
+    ]
     told = plain(status) | {
         "shelves": sum(kind.shelves for kind in status.kinds),
         "records": sum(kind.records for kind in status.kinds),

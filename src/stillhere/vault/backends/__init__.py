@@ -49,7 +49,9 @@ class Readable(Protocol):
 class Backend(Readable, Protocol):
     """One place that keeps objects."""
 
-    place: str
+    @property
+    def place(self) -> str:
+        """Where it is, for a message."""
 
     def create(self, name: str, data: bytes) -> None:
         """Keep an object durably. Raises Exists, BackendError."""

@@ -30,9 +30,18 @@ class Copies:
     which are asked last."""
 
     def __init__(self, written: Sequence[Backend], read_only: Sequence[Backend] = ()) -> None:
-        self.written = tuple(written)
-        self.copies = (*written, *read_only)
-        self.place = ", ".join(copy.place for copy in self.copies)
+        self.written: tuple[Backend, ...] = tuple(written)
+        self.copies: tuple[Backend, ...] = (*written, *read_only)
+
+    @property
+    def place(self) -> str:
+        """Where the copies are, for a message."""
+        return ", ".join(copy.place for copy in self.copies)
+
+    def become(self, copies: Sequence[Backend]) -> None:
+        """Work with these from now on. What is being made at this moment is made in them too
+        before it is done, and what is being removed is removed from them."""
+        self.written = self.copies = tuple(copies)
 
     def only_read(self, copies: Iterable[Backend]) -> None:
         """Make nothing in these any more."""
@@ -41,8 +50,21 @@ class Copies:
 
     def create(self, name: str, data: bytes) -> None:
         """Keep an object durably in every copy. Raises Exists, NotInAll."""
-        first, *others = self.written
-        failure: BackendError | None = None
+        copies = self.written
+        if len(copies) > 1:
+            kept, taken = self._create(copies, name, data)
+        else:
+            copies[0].create(name, data)
+            kept, taken = data, False
+        while newcomers := [copy for copy in self.written if copy not in copies]:
+            copies += tuple(newcomers)
+            taken = not _follow_all(newcomers, name, kept) or taken
+        if taken:
+            raise Exists(name)
+
+    def _create(self, copies: Sequence[Backend], name: str, data: bytes) -> tuple[bytes, bool]:
+        """What the copies have under a name now, and whether it was taken."""
+        first, *others = copies
         taken, kept = False, data
         try:
             first.create(name, data)
@@ -53,18 +75,10 @@ class Copies:
             except (Missing, Damaged):  # there is nothing that the others could follow
                 raise Exists(name) from None
             except BackendError as error:
-                raise _not_in_all(error) from error
+                raise _not_in_all(first, error) from error
         except BackendError as error:
-            raise _not_in_all(error) from error
-        for copy in others:
-            try:
-                taken = not _follow(copy, name, kept) or taken
-            except BackendError as error:
-                failure = failure or error
-        if failure is not None:
-            raise _not_in_all(failure) from failure
-        if taken:
-            raise Exists(name)
+            raise _not_in_all(first, error) from error
+        return kept, not _follow_all(others, name, kept) or taken
 
     def read(self, name: str) -> bytes:
         """A whole object, from the first copy that has it. Raises Missing, Damaged,
@@ -87,11 +101,14 @@ class Copies:
     def delete(self, name: str, *, durable: bool = False) -> None:
         """Remove an object from every copy; all are tried. Raises BackendError."""
         failure: BackendError | None = None
-        for copy in self.written:
-            try:
-                copy.delete(name, durable=durable)
-            except BackendError as error:
-                failure = failure or error
+        copies: tuple[Backend, ...] = ()
+        while newcomers := [copy for copy in self.written if copy not in copies]:
+            copies += tuple(newcomers)
+            for copy in newcomers:
+                try:
+                    copy.delete(name, durable=durable)
+                except BackendError as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
 
@@ -123,8 +140,27 @@ class Copies:
         raise silent or damaged or Missing(name)
 
 
-def _not_in_all(error: BackendError) -> NotInAll:
-    return NotInAll(error.what, safe=error.safe, hint=error.hint)
+def without(place: str) -> str:
+    """What to do about a copy that fails."""
+    return f"bring this copy back; or stillhere vault remove {place} goes on without it"
+
+
+def _not_in_all(copy: Backend, error: BackendError) -> NotInAll:
+    return NotInAll(error.what, safe=error.safe, hint=without(copy.place))
+
+
+def _follow_all(copies: Sequence[Backend], name: str, data: bytes) -> bool:
+    """Make an object in all of these; False where one has other bytes. Raises NotInAll."""
+    same = True
+    failure: NotInAll | None = None
+    for copy in copies:
+        try:
+            same = _follow(copy, name, data) and same
+        except BackendError as error:
+            failure = failure or _not_in_all(copy, error)
+    if failure is not None:
+        raise failure
+    return same
 
 
 def _follow(copy: Backend, name: str, data: bytes) -> bool:

@@ -1,0 +1,162 @@
+"""Adding a place to the vault's copies while the core serves, and taking one out.
+
+    add
+        make the place a vault that nobody can recover from yet
+        copy what there is
+        let every process of the core write there too, and wait until all do
+        copy what was made meanwhile
+        begin the epochs there: now it is a vault; record the set
+    remove
+        record the set in the copies that stay
+        let every process of the core write to these alone
+
+Killed anywhere, the same command goes on. While a place is joining, a change is acknowledged only
+when it is there as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stillhere.errors import BadInput, Damaged, NotAVault, Unavailable, WrongKit
+from stillhere.replication.members import (
+    Members,
+    choose,
+    keep_members,
+    open_own,
+    read_members,
+    wait_for_all,
+)
+from stillhere.replication.seed import Seeder, Tick
+from stillhere.replication.start import Working, prove_newest
+from stillhere.store.core import Core, lock_home
+from stillhere.vault.backends import Backend, BackendError, Exists
+from stillhere.vault.backends.copies import Copies
+from stillhere.vault.backends.place import Place, open_place, resolve
+from stillhere.vault.backends.probe import PROBES, probe
+from stillhere.vault.opened import Vault, mend_format, open_vault
+from stillhere.vault.sets import keep_set
+from stillhere.vault.signing import Signer
+
+FOLLOW_S = 60.0
+LOCK = "vault"
+
+
+class Added(NamedTuple):
+    """The members now, and how many objects were copied."""
+
+    members: Members
+    copied: int
+
+
+class Removed(NamedTuple):
+    """The members now, and the record of that: its name and bytes."""
+
+    members: Members
+    record: tuple[str, bytes] | None
+
+
+def add_copy(working: Working, place: Place, tick: Tick) -> Added:
+    """Make a place one of the vault's copies; one that is already is brought up to date.
+
+    Raises BadInput, NotAVault, WrongKit, Unavailable, BackendError."""
+    home, follower = working.core.home, working.follower
+    assert follower is not None
+    with lock_home(home, LOCK):
+        follower.follow()
+        members, target = follower.members, resolve(place)
+        others = [copy for copy in follower.copies.written if copy.place != target]
+        if not others:
+            raise BadInput(
+                f"{place} is the vault's only copy",
+                safe="nothing was changed",
+                hint="name another place, which is empty or does not exist",
+            )
+        fresh = target not in members.places
+        joining = fresh or (members.joining and members.places[-1] == target)
+        vault = Vault(Copies(others), working.vault.format, working.vault.verifier)
+        backend = _prepare(place, vault)
+        seeder = Seeder(vault, backend, working.core, working.identity, tick)
+        seeder.run()
+        if fresh:
+            members = Members(members.generation + 1, [*members.places, target], joining=True)
+            keep_members(home, members)
+            follower.follow()
+        if joining and not wait_for_all(home, members.generation - 1, FOLLOW_S):
+            raise Unavailable(
+                "a process of this core has not taken notice of the new place yet",
+                safe="everything is as it was; the new place does not count yet",
+                hint="give the same command again: it goes on where it was",
+            )
+        seeder.run()
+        seeder.begin_epochs()
+        if joining:
+            keep_set(working.vault, working.signer, members.places)
+            members = Members(members.generation + 1, members.places)
+            keep_members(home, members)
+            follower.follow()
+        return Added(members, seeder.copied)
+
+
+def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
+    """Take a place out of the vault's copies, whether or not it can be reached.
+
+    Raises BadInput, and what stands in the way of recording that in the others."""
+    core = Core(home)
+    try:
+        with lock_home(home, LOCK):
+            identity = core.identity()
+            members = choose(read_members(home, identity.vault_place), given)
+            rest = [one for one in members.places if one not in (str(place), resolve(place))]
+            if len(rest) == len(members.places) or not rest:
+                raise BadInput(
+                    f"{place} is {'the only copy' if not rest else 'no copy'} of this core's vault",
+                    safe="nothing was changed",
+                    hint="stillhere vault list names the copies",
+                )
+            record = None
+            if not (members.joining and rest == members.places[:-1]):
+                vault = open_own(Copies([open_place(one) for one in rest]), identity)
+                prove_newest(identity, vault)
+                key = Ed25519PrivateKey.from_private_bytes(identity.signing_key)
+                record = keep_set(vault, Signer(identity.vault, identity.epoch, key), rest)
+            joining = members.joining and rest[-1] == members.places[-1]
+            members = Members(members.generation + 1, rest, joining=joining)
+            keep_members(home, members)
+            return Removed(members, record)
+    except BackendError as error:
+        raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
+    finally:
+        core.close()
+
+
+def tell_removed(place: Place, removed: Removed) -> None:
+    """Let the place itself know that it does not count any more. Raises BackendError."""
+    if removed.record is not None:
+        with suppress(Exists, Damaged):
+            open_place(place).create(*removed.record)
+
+
+def _prepare(place: Place, vault: Vault) -> Backend:
+    """A place that is empty, or holds this vault or a part of it."""
+    backend = open_place(place, create=True)
+    root = bytes.fromhex(vault.format.root)
+    if set(backend.names("")) - {PROBES}:
+        try:
+            open_vault(backend, root)
+        except (NotAVault, WrongKit) as error:
+            raise NotAVault(
+                f"{place} is not empty, and no copy of this vault",
+                safe="nothing was changed",
+                hint="name an empty folder, or an older copy of the vault",
+            ) from error
+    else:
+        probe(backend)
+    backend.prove()
+    mend_format(Vault(backend, vault.format, vault.verifier))
+    return open_place(place)

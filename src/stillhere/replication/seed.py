@@ -1,0 +1,155 @@
+"""Seeding: another place gets what a vault has, while the vault is written to.
+
+    copy every object that is not there, from whichever copy proves it, and what is there and
+    does not prove itself; what names others comes after them
+    take away segments that neither another copy nor the core has: nobody was told they are kept
+    carry out the erasures there
+
+A pass that began after everybody writes there, too, leaves nothing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from stillhere.errors import Damaged, NotFound
+from stillhere.store.core import Core, Identity
+from stillhere.store.erased import read_erased
+from stillhere.vault.backends import Backend, Exists, Missing
+from stillhere.vault.epochs import is_seal
+from stillhere.vault.erasures import Erasure, carry_out, read_erasures
+from stillhere.vault.keys import is_kept_of, open_name
+from stillhere.vault.layout import SERVICE_KEYS, journal_epoch, journal_folder, numbers_of
+from stillhere.vault.objects import list_beginnings, list_objects
+from stillhere.vault.opened import Vault, find_proven
+from stillhere.vault.packs import is_whole
+from stillhere.vault.segments import read_header
+
+Tick = Callable[[int, int], None]
+
+
+class Seeder:
+    """Copies a core's vault into another place, pass by pass."""
+
+    def __init__(
+        self, source: Vault, target: Backend, core: Core, identity: Identity, tick: Tick
+    ) -> None:
+        """``source`` has the copies to copy from."""
+        self._source = source
+        self._target = target
+        self._core = core
+        self._identity = identity
+        self._tick = tick
+        self._done: set[str] = set()
+        self.copied = 0
+
+    def run(self) -> None:
+        """One pass over everything but the beginnings of epochs. Raises BackendError."""
+        self._copy_all(list_objects(self._source.backend))
+        self._clear_journal()
+        self._erase()
+
+    def begin_epochs(self) -> None:
+        """Copy what makes the place a vault to a recovery: the last step."""
+        self._copy_all(list_beginnings(self._source.backend))
+
+    def _copy_all(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._done:
+                with suppress(Missing):  # taken away meanwhile
+                    self._copy(name)
+                self._done.add(name)
+                self._tick(len(self._done), len(self._done))
+
+    def _copy(self, name: str) -> None:
+        try:
+            data = find_proven(self._source, (name,), self._prove)
+            proven = True
+        except Damaged:  # in every copy: it may be evidence
+            data, proven = self._source.backend.read(name), False
+        if data is None:
+            return
+        try:
+            self._target.create(name, data)
+            self.copied += 1
+        except Exists:
+            if proven:
+                self._compare(name, data)
+        if name.startswith(("keys/", "names/")):
+            try:
+                self._source.backend.size(name)
+            except Missing:  # erased meanwhile
+                self._target.delete(name, durable=True)
+
+    def _compare(self, name: str, data: bytes) -> None:
+        """Another object of that name makes room for one that is proven."""
+        with suppress(Missing, Damaged):
+            if self._target.read(name) == data:
+                return
+        self._target.delete(name)
+        with suppress(Exists):  # whoever writes was faster
+            self._target.create(name, data)
+        self.copied += 1
+
+    def _prove(self, name: str, data: bytes) -> bytes:
+        """The object, if it is what its name says, as far as the core can tell. Raises Damaged."""
+        folder, _, last = name.rpartition("/")
+        try:
+            if name.endswith(".pack"):
+                if not is_whole(data):
+                    raise Damaged(f"{name} is not as it was written")
+            elif name.startswith("names/"):
+                open_name(self._identity.names_key, bytes.fromhex(last), data)
+            elif name.startswith("keys/") and name not in SERVICE_KEYS:
+                self._prove_key(name, bytes.fromhex(last.removesuffix(".twin")), data)
+            elif name.startswith("journal/") and not is_seal(self._source, name, data):
+                read_header(self._identity.journal_keys[int(folder.split("/")[1])], data)
+            elif name in SERVICE_KEYS:
+                self._source.verifier.verify(name, data)
+            elif not name.startswith("journal/"):
+                self._source.verifier.verify(name.removesuffix(".twin"), data)
+        except (ValueError, KeyError):
+            raise Damaged(f"{name} is nobody's") from None
+        return data
+
+    def _prove_key(self, name: str, account: bytes, data: bytes) -> None:
+        with suppress(NotFound):  # of an account whose making was cut short
+            data_key = self._core.data_keys.get(account)
+            if not is_kept_of(self._source, account, data_key, data):
+                raise Damaged(f"{name} was not kept of its account's key")
+
+    def _clear_journal(self) -> None:
+        """Segments beyond the last, of the source and of what is in the core: nobody was told
+        that they are kept, and the core would take its slots for taken."""
+        committed = dict(
+            self._core.reader().execute(
+                "SELECT writer, segment FROM writers WHERE epoch = ?", (self._identity.epoch,)
+            )
+        )
+        for writer in numbers_of(self._target.names(journal_epoch(self._identity.epoch))):
+            folder = journal_folder(self._identity.epoch, writer)
+            listed = map(_last_of, self._source.backend.names(folder))
+            last = max([committed.get(writer, 0), *listed])
+            for name in self._target.names(folder):
+                if _last_of(name) > last:
+                    self._clear(f"{folder}/{name}")
+
+    def _clear(self, name: str) -> None:
+        try:
+            self._source.backend.size(name)
+        except Missing:  # else it was written just now
+            self._target.delete(name)
+
+    def _erase(self) -> None:
+        known = read_erased(self._core.reader()).values()
+        listed = [Erasure(one.account, one.at, one.names) for one in known]
+        target = Vault(self._target, self._source.format, self._source.verifier)
+        for erasure in read_erasures(self._source, self._identity.epoch, listed).valid.values():
+            carry_out(target, self._identity.names_key, erasure)
+
+
+def _last_of(name: str) -> int:
+    """The last segment of a journal object, by its name."""
+    last = name.partition(".")[0].rpartition("-")[2]
+    return int(last) if last.isdecimal() else 0

@@ -1,0 +1,104 @@
+"""The vault's copies as the operator sees them: added, removed, listed; the settings say where."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from stillhere import config
+from stillhere.errors import StillhereError, Unavailable
+from stillhere.replication.copies import Added, Removed, add_copy, remove_copy, tell_removed
+from stillhere.replication.members import Members, choose, read_members
+from stillhere.replication.seed import Tick
+from stillhere.server.core import opened
+from stillhere.server.fates import fate_of
+from stillhere.server.patience import within
+from stillhere.status.fates import CopyFigures, Fate
+from stillhere.store.core import Core
+from stillhere.vault.backends import Backend
+from stillhere.vault.backends.place import Place, open_place
+from stillhere.vault.epochs import writers_with_journal
+from stillhere.vault.opened import open_vault
+from stillhere.vault.tail import list_journal
+
+SILENT_S = 5.0
+
+
+def add(option: Path | None, place: Place, tick: Tick) -> Added:
+    """Makes a place one of the vault's copies, while a server runs or not.
+
+    Raises what opening the core raises, BadInput, NotAVault, Unavailable and BackendError.
+    """
+    with opened(option, uneven=True) as core:
+        added = add_copy(core.working, place, tick)
+        _keep(core.home, added.members)
+    return added
+
+
+def remove(option: Path | None, place: Place) -> Removed:
+    """Takes a place out of the vault's copies; it need not be there any more. Raises BadInput,
+    NotFound, Fenced, Damaged, and Unavailable when the others can't be written."""
+    home = config.find_home(option)
+    removed = remove_copy(home, config.places_of(config.load(home)), place)
+    _keep(home, removed.members)
+    with suppress(StillhereError):  # it may be gone, which is why it is removed
+        within(SILENT_S, lambda: tell_removed(place, removed))
+    return removed
+
+
+def look(home: Path, settings: config.Settings) -> list[CopyFigures]:
+    """Every copy by itself, as it answers now; ends even where one hangs."""
+    core = Core(home)
+    try:
+        identity = core.identity()
+        rows = core.reader().execute(
+            "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
+        )
+        reached = dict(rows.fetchall())
+    finally:
+        core.close()
+    members = choose(read_members(home, identity.vault_place), config.places_of(settings))
+    joining = members.places[-1] if members.joining else ""
+    return [
+        _see(place, settings.apart, identity.epoch, reached, joining=place == joining)
+        for place in members.places
+    ]
+
+
+def _see(
+    place: str, apart: Sequence[str], epoch: int, reached: dict[int, int], *, joining: bool
+) -> CopyFigures:
+    def see() -> CopyFigures:
+        fate = Fate(place)
+        with suppress(OSError, StillhereError):  # then it can't be read either
+            fate = fate_of(place, apart)
+        try:
+            behind = _behind(open_place(place), epoch, reached)
+        except StillhereError as error:
+            return CopyFigures(place, joining, 0, error.what, fate)
+        return CopyFigures(place, joining, behind, "", fate)
+
+    try:
+        return within(SILENT_S, see)
+    except StillhereError as error:
+        return CopyFigures(place, joining, 0, error.what, Fate(place))
+
+
+def _behind(copy: Backend, epoch: int, reached: dict[int, int]) -> int:
+    vault = open_vault(copy)
+    ends = {
+        writer: list_journal(vault, epoch, writer).last
+        for writer in writers_with_journal(vault, epoch)
+    }
+    return sum(max(0, last - ends.get(writer, 0)) for writer, last in reached.items())
+
+
+def _keep(home: Path, members: Members) -> None:
+    first, *more = members.places
+    try:
+        config.name_places(home, first, more)
+    except OSError as error:
+        raise Unavailable(
+            f"{home / config.FILE} can't be written: {error.strerror or error}",
+            safe="the vault's copies were changed all the same",
+            hint="give the same command again when it can",
+        ) from error

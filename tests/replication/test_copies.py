@@ -1,0 +1,351 @@
+"""Copies of the vault are added while the core serves, fenced by any, and taken out again."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.rooms import Service, bodies, make_service, put
+
+from stillhere.errors import (
+    BadInput,
+    Damaged,
+    Fenced,
+    NotAVault,
+    RefusedVault,
+    StillhereError,
+    Unavailable,
+)
+from stillhere.recovery.check import check
+from stillhere.recovery.recovery import Recovery
+from stillhere.replication.compact import compact
+from stillhere.replication.copies import Added, add_copy, remove_copy, tell_removed
+from stillhere.replication.fence import check_fence
+from stillhere.replication.members import FILE, Members, keep_members, read_members
+from stillhere.replication.start import Working, open_core
+from stillhere.replication.verify import verify
+from stillhere.vault.epochs import read_epochs
+from stillhere.vault.sets import read_set
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return make_service(tmp_path)
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    return tmp_path / "second"
+
+
+def silently(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def add(service: Service, place: Path) -> Added:
+    """What `stillhere vault add` does."""
+    working = open_core(service.home, uneven=True)
+    try:
+        return add_copy(working, place, silently)
+    finally:
+        working.close()
+
+
+@contextmanager
+def core(service: Service) -> Iterator[Working]:
+    working = open_core(service.home)
+    try:
+        yield working
+    finally:
+        working.close()
+
+
+def objects(place: Path) -> dict[str, bytes]:
+    files = (path for path in place.rglob("*") if path.is_file())
+    return {str(path.relative_to(place)): path.read_bytes() for path in files}
+
+
+def assert_back(service: Service, place: Path, home: Path, expected: dict[bytes, set[str]]) -> None:
+    """A recovery from one place alone has exactly this."""
+    recovery = Recovery(home, place, service.kit, lambda *_, **__: None)
+    working = recovery.begin()
+    try:
+        recovery.run()
+        for account, names in expected.items():
+            assert set(bodies(working, account)) == names
+    finally:
+        working.close()
+
+
+class Busy:
+    """Somebody who writes all the time; ``acknowledged`` has what was."""
+
+    def __init__(self, working: Working, account: bytes) -> None:
+        self._working = working
+        self._account = account
+        self._over = threading.Event()
+        self.acknowledged: set[str] = set()
+        self.refused = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Busy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            number += 1
+            try:
+                put(self._working, self._account, f"{number}.vcf")
+            except StillhereError:
+                self.refused += 1
+            else:
+                self.acknowledged.add(f"{number}.vcf")
+
+
+def test_a_place_is_seeded_while_the_core_writes_and_has_everything(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        for number in range(5):
+            put(working, anna, f"before {number}.vcf")
+        compact(working)
+        with Busy(working, anna) as busy:
+            added = add(service, second)
+            assert added.members.places == [str(service.place), str(second)]
+            ben = working.store.accounts.create("ben")
+            put(working, ben, "b.vcf")
+        assert busy.acknowledged
+        assert not busy.refused
+        compact(working)
+        assert verify(working).proven
+    expected = busy.acknowledged | {f"before {number}.vcf" for number in range(5)}
+    first, other = objects(service.place), objects(second)
+    assert {name for name in first if name not in other} == set()
+    assert all(other[name] == data for name, data in first.items())
+    vault = check(second, service.kit).vault
+    kept = read_set(vault, [1])
+    assert kept is not None
+    assert kept.places == [str(service.place), str(second)]
+    assert_back(service, second, tmp_path / "from second", {anna: expected, ben: {"b.vcf"}})
+
+
+def test_an_acknowledgement_needs_every_copy_and_one_that_fails_is_named(
+    service: Service, second: Path
+) -> None:
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        second.rename(second.with_name("unmounted"))
+        with pytest.raises(Unavailable, match=str(second)) as failed:
+            put(working, anna, "b.vcf")
+        assert f"stillhere vault remove {second}" in failed.value.hint
+        assert set(bodies(working, anna)) == {"a.vcf"}
+    with pytest.raises(RefusedVault, match=str(second)) as refused:
+        open_core(service.home)
+    assert f"stillhere vault remove {second}" in refused.value.hint
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_one_that_is_gone_is_removed_and_the_core_goes_on(
+    service: Service, second: Path, tmp_path: Path, lost: int
+) -> None:
+    add(service, second)
+    places = [service.place, second]
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        gone = places.pop(lost)
+        shutil.rmtree(gone)
+        with pytest.raises(Unavailable):
+            put(working, anna, "b.vcf")
+        removed = remove_copy(service.home, (), gone)
+        assert removed.members.places == [str(places[0])]
+        put(working, anna, "c.vcf")
+        there = set(bodies(working, anna))
+        assert {"a.vcf", "c.vcf"} <= there
+    kept = read_set(check(places[0], service.kit).vault, [1])
+    assert kept is not None
+    assert kept.places == [str(places[0])]
+    with core(service) as working:
+        assert set(bodies(working, anna)) == there
+    assert_back(service, places[0], tmp_path / "new", {anna: there})
+
+
+def test_one_that_was_removed_is_added_again_whatever_it_missed(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        ben = working.store.accounts.create("ben")
+        put(working, anna, "a.vcf")
+        removed = remove_copy(service.home, (), second)
+        tell_removed(second, removed)
+        put(working, anna, "b.vcf")
+        compact(working)
+        working.eraser.erase(ben, "ben")
+        put(working, anna, "c.vcf")
+    told = check(second, service.kit)
+    assert [one.place for one in told.unreached] == [str(service.place)], "it knows that it is out"
+    add(service, second)
+    assert not list((second / "keys").rglob(f"{ben.hex()}*")), "what was erased is erased there too"
+    with core(service) as working:
+        put(working, anna, "d.vcf")
+    names = {"a.vcf", "b.vcf", "c.vcf", "d.vcf"}
+    assert_back(service, second, tmp_path / "new", {anna: names})
+
+
+def test_a_stale_copy_in_its_place_is_noticed_at_the_start(service: Service, second: Path) -> None:
+    add(service, second)
+    shutil.copytree(second, second.with_name("yesterday"))
+    with core(service) as working:
+        put(working, working.store.accounts.create("anna"), "a.vcf")
+    shutil.rmtree(second)
+    second.with_name("yesterday").rename(second)
+    with pytest.raises(Damaged, match="ends at segment") as failed:
+        open_core(service.home)
+    assert f"stillhere vault remove {second}" in failed.value.hint
+    add(service, second)
+    open_core(service.home).close()
+
+
+def test_what_was_never_seeded_is_no_copy_and_neither_is_somebody_else_s(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="not a copy"):
+        open_core(service.home, service.place, more=[second])
+    second.mkdir()
+    (second / "something").write_text("else")
+    with pytest.raises(NotAVault):
+        add(service, second)
+    other = make_service(tmp_path / "other")
+    with pytest.raises(NotAVault):
+        add(service, other.place)
+    with pytest.raises(BadInput, match="only copy"):
+        add(service, service.place)
+    with pytest.raises(BadInput, match="only copy"):
+        remove_copy(service.home, (), service.place)
+    with pytest.raises(BadInput, match="no copy"):
+        remove_copy(service.home, (), second)
+    assert read_members(service.home, "here") == Members(0, ["here"])
+
+
+@pytest.mark.parametrize("sealed", [0, 1])
+def test_sealing_one_copy_fences_a_core_that_needs_both(
+    service: Service, second: Path, tmp_path: Path, sealed: int
+) -> None:
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        place = (service.place, second)[sealed]
+        Recovery(tmp_path / "new", place, service.kit, lambda *_, **__: None).begin().close()
+        with pytest.raises(Fenced):
+            put(working, anna, "b.vcf")
+        check_fence(working)
+        assert isinstance(working.store.gate.halted, Fenced)
+
+
+def test_a_core_that_only_reads_sees_the_seal_in_any_copy(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    add(service, second)
+    with core(service) as working:
+        Recovery(tmp_path / "new", second, service.kit, lambda *_, **__: None).begin().close()
+        assert check_fence(working)
+        assert isinstance(working.store.gate.halted, Fenced)
+
+
+def test_what_is_joining_is_no_vault_yet_and_the_same_command_goes_on(
+    service: Service, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed once every process writes there, and before it has everything."""
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+    add(service, second)
+    for number in read_epochs(check(second, service.kit).vault):
+        for name in ("epoch", "epoch.twin"):
+            (second / f"epochs/{number.number:06d}/{name}").unlink()
+    (second / "keys" / "service").unlink()
+    keep_members(service.home, Members(7, [str(service.place), str(second)], joining=True))
+    with pytest.raises(NotAVault):
+        check(second, service.kit)
+    with core(service) as working:
+        put(working, anna, "b.vcf")
+    members = add(service, second).members
+    assert members == Members(8, [str(service.place), str(second)])
+    assert_back(service, second, tmp_path / "new", {anna: {"a.vcf", "b.vcf"}})
+
+
+def test_what_was_joining_can_be_left_out_again(service: Service, second: Path) -> None:
+    add(service, second)
+    keep_members(service.home, Members(7, [str(service.place), str(second)], joining=True))
+    assert remove_copy(service.home, (), second) == (Members(8, [str(service.place)]), None)
+
+
+def test_a_home_whose_members_can_not_be_read_serves_nothing(service: Service) -> None:
+    (service.home / FILE).write_text("nonsense")
+    with pytest.raises(Damaged, match=FILE):
+        open_core(service.home)
+
+
+def test_places_that_have_moved_are_named_and_kept(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    add(service, second)
+    moved = [tmp_path / "moved", tmp_path / "moved too"]
+    service.place.rename(moved[0])
+    second.rename(moved[1])
+    with pytest.raises(RefusedVault):
+        open_core(service.home)
+    working = open_core(service.home, moved[0], more=moved[1:])
+    try:
+        put(working, working.store.accounts.create("anna"), "a.vcf")
+    finally:
+        working.close()
+    assert {name for name in objects(moved[0]) if name.endswith(".seg")} == {
+        name for name in objects(moved[1]) if name.endswith(".seg")
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_adding_a_copy_again_heals_it_from_the_other(
+    service: Service, second: Path, seed: int
+) -> None:
+    """Of every object one copy is whole; what is broken is never copied over it."""
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        for number in range(4):
+            put(working, anna, f"{number}.vcf")
+        compact(working)
+        put(working, anna, "last.vcf")
+    whole = objects(service.place)
+    assert whole == objects(second)
+    rng = random.Random(seed)
+    for name in sorted(name for name in whole if not name.startswith("format")):
+        broken = rng.choice((service.place, second)) / name
+        if rng.random() < 0.3:
+            broken.unlink()
+        else:
+            broken.write_bytes(rng.randbytes(len(whole[name])))
+    add(service, second)
+    assert objects(second) == whole
+    add(service, service.place)
+    assert objects(service.place) == whole
+    with core(service) as working:
+        assert verify(working).proven
