@@ -69,6 +69,17 @@ def test_what_is_shut_says_why_and_that_one_may_wait() -> None:
     assert EDIT not in told
 
 
+def test_what_was_accepted_is_not_called_whole_and_says_what_became_of_it() -> None:
+    words = ["accepted as it was found, yesterday"]
+    shelf = ShelfAccount(
+        "contacts", "incomplete", 7, AT, ["its roster is gone"], opened=words, accepted=True
+    )
+    told = Reader(render(report(shelf), END, AT)).text
+    assert "Open with 7 records, as it was found; nobody knows what else there was." in told
+    assert words[0] in told
+    assert "Nothing. Your devices go on" not in told
+
+
 def test_what_a_device_knows_is_told_and_to_export_from_the_one_that_knows_most() -> None:
     less = replace(KNOWS, device="def", name="tablet (device def)", changes=2)
     shelf = ShelfAccount("contacts", "complete", 150, AT, devices=[KNOWS, less])
