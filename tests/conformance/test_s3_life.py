@@ -193,3 +193,34 @@ def test_a_bucket_brings_back_what_burned_with_a_folder(
     assert bodies(working, ana) == before
     assert told[0] == "unreached"
     working.close()
+
+
+def test_a_folder_and_a_bucket_hold_one_vault_and_the_bucket_is_enough(
+    seaweed: Seaweed, new_place: Callable[[], str], tmp_path: Path
+) -> None:
+    bucket, kit, home = new_place(), tmp_path / "kit.txt", tmp_path / "core"
+    command("init", "--home", home, "--vault", tmp_path / "vault", "--kit", kit)
+    command("account", "add", "ana", "--password-stdin", "--home", home, stdin="a-password\n")
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        url = server.wait_for("serving")["url"]
+        done = write(url, range(5))
+        command("vault", "add", bucket, "--home", home)
+        done |= write(url, range(5, 10))
+        seaweed.kill()
+        try:
+            assert set(write(url, range(10, 12)).values()) == {503}
+            assert bucket in command("vault", "list", "--home", home).splitlines()[1]
+        finally:
+            seaweed.start()
+        done |= write(url, range(12, 17))
+    assert set(done.values()) == {201}
+    command("verify", "--home", home)
+    shutil.rmtree(home)
+    shutil.rmtree(tmp_path / "vault")
+    new, back = tmp_path / "new", tmp_path / "back"
+    vaults = ("--vault", tmp_path / "vault", "--vault", bucket)
+    command("recover", *vaults, "--kit", kit, "--home", new)
+    command("export", "ana", back, "--home", new)
+    cards = b"".join(path.read_bytes() for path in back.rglob("*.vcf"))
+    assert [number for number in done if b"UID:u%d\r\n" % number not in cards] == []
+    assert command("vault", "list", "--home", new).split("  ")[0] == bucket
