@@ -13,10 +13,10 @@ from tests.conformance import file_systems
 
 from stillhere.errors import NotAVault
 from stillhere.vault.backends import Backend, Exists, Missing
+from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.place import open_place
 from stillhere.vault.backends.probe import PROBES, probe
-from stillhere.vault.copied import join
 from stillhere.vault.layout import FORMAT
 
 RACERS = 8
@@ -52,7 +52,8 @@ def places(request: pytest.FixtureRequest, storage: str, tmp_path: Path) -> list
 
 
 def open_backend(places: Sequence[str]) -> Backend:
-    return join([open_place(place) for place in places])
+    backends = [open_place(place) for place in places]
+    return backends[0] if len(backends) == 1 else Copies(backends)
 
 
 @pytest.fixture

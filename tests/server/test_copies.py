@@ -17,7 +17,7 @@ from stillhere.server.core import opened
 from stillhere.store import NewAccount
 
 PEOPLE = 150
-KILLS = 4
+KILLS = 8
 
 
 class Phone(threading.Thread):
@@ -76,13 +76,12 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def add_and_kill(home: Path, second: Path, after_s: float) -> int:
+def add_and_kill(home: Path, second: Path, after_s: float) -> None:
     process = Process("vault", "add", second, "--home", home)
     time.sleep(after_s)
     process.popen.kill()
-    code = process.popen.wait(30)
+    process.popen.wait(30)
     process.close()
-    return code
 
 
 def test_killed_while_seeding_it_goes_on_and_no_phone_notices(home: Path, tmp_path: Path) -> None:
@@ -90,8 +89,8 @@ def test_killed_while_seeding_it_goes_on_and_no_phone_notices(home: Path, tmp_pa
     with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
         url = server.wait_for("serving")["url"]
         with Phone(url) as phone:
-            killed = [add_and_kill(home, second, 0.6 + 0.2 * n) for n in range(KILLS)]
-            assert -9 in killed
+            for n in range(KILLS):  # while it starts, while it seeds, or when it is done
+                add_and_kill(home, second, 0.1 + 0.15 * n)
             command("vault", "add", second, "--home", home)
             seeded = len(phone.acknowledged)
             while len(phone.acknowledged) < seeded + 20:

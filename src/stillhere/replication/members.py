@@ -22,7 +22,7 @@ from stillhere.errors import BadInput, Damaged, NotAVault, Unavailable, WrongKit
 from stillhere.store.core import Identity
 from stillhere.vault.backends import Backend
 from stillhere.vault.backends.copies import Copies, without
-from stillhere.vault.backends.place import Place, open_place, resolve
+from stillhere.vault.backends.place import Place, absolute, open_place, resolve
 from stillhere.vault.opened import Vault, open_vault
 
 FILE = "copies.json"
@@ -63,7 +63,8 @@ def choose(members: Members, given: Sequence[Place]) -> Members:
     """The members where ``given`` says that they are: as many places may have moved, fewer
     change nothing. Raises BadInput for a place that was never seeded."""
     if len(given) > len(members.places):
-        extra = [place for place in given if resolve(place) not in members.places]
+        known = set(map(resolve, members.places))
+        extra = [place for place in given if resolve(place) not in known]
         raise BadInput(
             f"{extra[0] if extra else given[-1]} is not a copy of this core's vault",
             safe="nothing was changed",
@@ -71,7 +72,7 @@ def choose(members: Members, given: Sequence[Place]) -> Members:
         )
     if len(given) < len(members.places):
         return members
-    return msgspec.structs.replace(members, places=[resolve(place) for place in given])
+    return msgspec.structs.replace(members, places=list(map(absolute, given)))
 
 
 class Follower:

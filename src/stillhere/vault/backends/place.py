@@ -36,4 +36,4 @@ def open_place(place: Place, *, create: bool = False) -> Backend:
         from stillhere.vault.backends.s3 import S3  # what it needs is not for a folder
 
         return S3(str(place), create=create)
-    return Directory(Path(place).resolve(), create=create)
+    return Directory(Path(place).absolute(), create=create)
