@@ -24,6 +24,7 @@ from tests.server.processes import command, running
 from stillhere.errors import Unavailable
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
+from stillhere.replication.copies import add_copy
 from stillhere.replication.found import found
 from stillhere.replication.start import open_core
 from stillhere.vault.backends.place import open_place
@@ -172,11 +173,8 @@ def test_a_bucket_brings_back_what_burned_with_a_folder(
 ) -> None:
     folder, bucket = tmp_path / "vault", new_place()
     kit = found(tmp_path / "home", folder)
-    far = open_place(bucket, create=True)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            far.create(str(path.relative_to(folder)), path.read_bytes())
-    working = open_core(tmp_path / "home", folder, more=[bucket])
+    working = open_core(tmp_path / "home")
+    add_copy(working, bucket, lambda done, total: None)
     ana = working.store.accounts.create("ana")
     put(working, ana, "1.vcf")
     compact(working)

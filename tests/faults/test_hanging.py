@@ -155,3 +155,40 @@ def test_whatever_fails_nothing_is_lost_and_it_heals_by_itself(
         code, said = core.verify()
         assert code == 0, said
     assert_vault_has_all(core, people)
+
+
+def test_a_copy_that_hangs_is_named_and_can_be_removed_while_it_does(
+    disk: MoodyDisk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, second = tmp_path_factory.mktemp("copies"), disk.folder.with_name("disk") / "second"
+    core = Core(folder, NAMES, vault="vault", inside=disk.inside, settings=SETTINGS)
+    people = [Witness(login) for login in core.logins]
+    code, said = core.ask("vault", "add", str(second))
+    assert code == 0, said
+    with at_work(core.serve(), people):
+        assert people[0].put().status == 201
+        disk.freeze()
+        try:
+            assert_not_now(people[0].put())
+            for person in people:
+                person.look()
+            core.wait_for_words(str(second).encode())
+            began = time.monotonic()
+            code, said = core.ask("vault", "remove", str(second))
+            assert code == 0, said
+            assert time.monotonic() - began < 20
+        finally:
+            disk.thaw()
+        people[0].put_when_healed()
+        there = segments(disk)
+        for person in people:
+            assert person.put().status == 201
+            person.assert_all_there()
+        assert segments(disk) == there, "nothing more is made in what was removed"
+        code, said = core.ask("vault", "list")
+        assert (code, str(second) in said) == (0, False), said
+    assert_vault_has_all(core, people)
+
+
+def segments(disk: MoodyDisk) -> int:
+    return len(list((disk.folder / "second").rglob("*.seg")))

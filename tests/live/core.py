@@ -193,10 +193,10 @@ class Core:
         """Exit code and words of `stillhere verify`."""
         return self.ask("verify")
 
-    def ask(self, command: str) -> tuple[int, str]:
+    def ask(self, *command: str) -> tuple[int, str]:
         """Exit code and words of a command on the home at hand."""
         done = subprocess.run(
-            [*self._inside, *STILLHERE, command, "--home", str(self.home)],
+            [*self._inside, *STILLHERE, *command, "--home", str(self.home)],
             capture_output=True,
             timeout=PATIENCE_S,
             check=False,

@@ -37,7 +37,7 @@ from stillhere.replication.start import Working, prove_newest
 from stillhere.store.core import Core, lock_home
 from stillhere.vault.backends import Backend, BackendError, Exists
 from stillhere.vault.backends.copies import Copies
-from stillhere.vault.backends.place import Place, open_place, resolve
+from stillhere.vault.backends.place import Place, absolute, open_place, resolve
 from stillhere.vault.backends.probe import PROBES, probe
 from stillhere.vault.opened import Vault, mend_format, open_vault
 from stillhere.vault.sets import keep_set
@@ -112,7 +112,9 @@ def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
         with lock_home(home, LOCK):
             identity = core.identity()
             members = choose(read_members(home, identity.vault_place), given)
-            rest = [one for one in members.places if one not in (str(place), resolve(place))]
+            name = absolute(place)  # one that hangs is not looked at
+            name = name if name in members.places else resolve(place)
+            rest = [one for one in members.places if one != name]
             if len(rest) == len(members.places) or not rest:
                 raise BadInput(
                     f"{place} is {'the only copy' if not rest else 'no copy'} of this core's vault",

@@ -50,8 +50,12 @@ class Tender:
         """What failed last and did not go well since; None when all is as it should be."""
         window = self._working.window
         closed = window.closed() if window is not None else None
-        work = (self._shipping, self._watching, self._tending)
-        return closed or next((one.trouble for one in work if one.trouble), None)
+        return closed or self._shipping.trouble or self._tending.trouble
+
+    @property
+    def failing(self) -> StillhereError | None:
+        """The copy of the vault that fails now, if there are several."""
+        return self._watching.trouble
 
     def close(self) -> None:
         """Stop after what is at hand."""

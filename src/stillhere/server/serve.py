@@ -99,7 +99,7 @@ async def watch(working: Working, tender: Tender, announce: Announce) -> None:
     gate = working.store.gate
     told: StillhereError | None = None
     while gate.halted is None:
-        trouble = working.store.stalled() or tender.trouble
+        trouble = tender.failing or working.store.stalled() or tender.trouble
         if trouble is not None and (told is None or trouble.what != told.what):
             announce.refuse(trouble)
         told = trouble
