@@ -303,6 +303,19 @@ def test_a_home_whose_members_can_not_be_read_serves_nothing(service: Service) -
         open_core(service.home)
 
 
+def test_members_that_can_not_be_read_for_a_while_end_nothing_for_good(service: Service) -> None:
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        (service.home / FILE).write_text("nonsense")
+        assert check_fence(working)
+        with pytest.raises(Damaged, match=FILE):
+            put(working, anna, "a.vcf")
+        (service.home / FILE).unlink()
+        put(working, anna, "b.vcf")
+        assert working.store.gate.halted is None
+        assert set(bodies(working, anna)) == {"b.vcf"}
+
+
 def test_places_that_have_moved_are_named_and_kept(
     service: Service, second: Path, tmp_path: Path
 ) -> None:

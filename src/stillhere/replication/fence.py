@@ -17,7 +17,7 @@ from collections.abc import Awaitable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from stillhere.errors import StillhereError, Surplus
+from stillhere.errors import Damaged, StillhereError, Surplus
 from stillhere.replication.moment import Moment
 from stillhere.replication.slots import own_writers, sealed
 from stillhere.replication.start import Working
@@ -101,7 +101,8 @@ def check_fence(working: Working) -> bool:
 
 def _look(working: Working) -> None:
     if working.follower is not None:
-        working.follower.follow()
+        with suppress(Damaged):  # the next write says so; it is no reason to end for good
+            working.follower.follow()
     backend, epoch = working.vault.backend, working.identity.epoch
     try:
         backend.size(epoch_name(epoch))
