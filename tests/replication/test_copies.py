@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.conformance import file_systems
 from tests.rooms import Service, bodies, make_service, put
 
 from stillhere.errors import (
@@ -362,3 +363,22 @@ def test_adding_a_copy_again_heals_it_from_the_other(
     assert objects(service.place) == whole
     with core(service) as working:
         assert verify(working).proven
+
+
+def test_where_an_object_could_be_seen_half_written_there_is_no_second_copy(
+    service: Service, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        file_systems.without_renames(patch)
+        with pytest.raises(BadInput, match="half written"):
+            add(service, second)
+    assert add(service, second).copied
+
+
+def test_a_place_by_another_name_is_no_other_place(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(service.place)
+    with pytest.raises(BadInput, match="only copy"):
+        add(service, link)

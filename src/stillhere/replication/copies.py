@@ -16,7 +16,7 @@ when it is there as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +37,7 @@ from stillhere.replication.start import Working, prove_newest
 from stillhere.store.core import Core, lock_home
 from stillhere.vault.backends import Backend, BackendError, Exists
 from stillhere.vault.backends.copies import Copies
+from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.place import Place, absolute, open_place, resolve
 from stillhere.vault.backends.probe import PROBES, probe
 from stillhere.vault.opened import Vault, mend_format, open_vault
@@ -70,17 +71,18 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
     with lock_home(home, LOCK):
         follower.follow()
         members, target = follower.members, resolve(place)
-        others = [copy for copy in follower.copies.written if copy.place != target]
+        others = [copy for copy in follower.copies.written if resolve(copy.place) != target]
         if not others:
             raise BadInput(
                 f"{place} is the vault's only copy",
                 safe="nothing was changed",
                 hint="name another place, which is empty or does not exist",
             )
-        fresh = target not in members.places
-        joining = fresh or (members.joining and members.places[-1] == target)
+        fresh = target not in set(map(resolve, members.places))
+        joining = fresh or (members.joining and resolve(members.places[-1]) == target)
         vault = Vault(Copies(others), working.vault.format, working.vault.verifier)
         backend = _prepare(place, vault)
+        _check_names((*others, backend))
         seeder = Seeder(vault, backend, working.core, working.identity, tick)
         seeder.run()
         if fresh:
@@ -101,6 +103,18 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
             keep_members(home, members)
             follower.follow()
         return Added(members, seeder.copied)
+
+
+def _check_names(copies: Iterable[Backend]) -> None:
+    """The copies follow the first one by what they see there: that has to be whole."""
+    for copy in copies:
+        if isinstance(copy, Directory) and not copy.names_only_whole():
+            raise BadInput(
+                f"the file system of {copy.place} has neither links nor renames that replace"
+                " nothing: an object could be seen there half written",
+                safe="the vault is as it was",
+                hint="that is enough for a vault in one place; of several, use another one",
+            )
 
 
 def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:

@@ -101,6 +101,27 @@ class Directory:
     def prove(self) -> None:
         """The kernel sees to it; that this file system is one of those, init has tried."""
 
+    def names_only_whole(self) -> bool:
+        """Whether an object gets its name when it is whole, and not before. Raises BackendError.
+
+        Tried with a file that listings leave out; the place must be there."""
+        with _as_backend_error("write", self.root):
+            directory = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            tried = self.root / f".{secrets.token_hex(8)}"
+            named = tried.with_suffix(".named")
+            try:
+                tried.touch(mode=0o600)
+                _give_name(directory, self.root, tried.name, named.name)
+            except OSError as error:
+                if error.errno not in _NO_RENAMES:
+                    raise
+                return False
+            finally:
+                os.close(directory)
+                for path in (tried, named):
+                    path.unlink(missing_ok=True)
+        return True
+
     def _check_there(self) -> None:
         """Nothing is known of what is missing while the vault itself is not there."""
         copies = (self.root / FORMAT, self.root / twin(FORMAT))
