@@ -223,6 +223,44 @@ def test_a_stale_copy_in_its_place_is_noticed_at_the_start(service: Service, sec
     open_core(service.home).close()
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_stale_copy_is_noticed_when_the_others_ledger_has_everything(
+    service: Service, second: Path, compacted: bool
+) -> None:
+    """The newest root of the others says nothing of what this one has."""
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        if compacted:
+            compact(working)
+    shutil.copytree(second, second.with_name("yesterday"))
+    with core(service) as working:
+        put(working, anna, "b.vcf")
+        compact(working)
+    shutil.rmtree(second)
+    second.with_name("yesterday").rename(second)
+    with pytest.raises(Damaged, match="ends at segment"):
+        open_core(service.home)
+    add(service, second)
+    open_core(service.home).close()
+
+
+def test_a_copy_with_a_gap_is_noticed_at_the_start(service: Service, second: Path) -> None:
+    add(service, second)
+    shutil.copytree(second, second.with_name("yesterday"))
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        shutil.rmtree(second)
+        second.with_name("yesterday").rename(second)  # put back while the core is at work
+        put(working, anna, "b.vcf")
+    with pytest.raises(Damaged, match="ends at segment 0"):
+        open_core(service.home)
+    add(service, second)
+    open_core(service.home).close()
+
+
 def test_what_was_never_seeded_is_no_copy_and_neither_is_somebody_else_s(
     service: Service, second: Path, tmp_path: Path
 ) -> None:

@@ -319,22 +319,28 @@ def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, me
 
 
 def _check_each(core: Core, identity: Identity, vault: Vault, follower: Follower) -> None:
-    """Every copy by itself has the journal as far as the core has come: one that stood aside, or
-    was put back from a backup, protects nothing. Raises Damaged."""
+    """Every copy by itself has its own ledger and the journal behind it, without a gap, as far as
+    the core has come: one that stood aside, or was put back from a backup, protects nothing.
+
+    Raises Damaged, BackendError."""
     copies = follower.copies.written
     if follower.members.joining:
         copies = copies[:-1]
     if len(copies) == 1:
         return
-    spool, cut = Spool(core.home), read_root(vault).cut.get(identity.epoch, {})
+    spool = Spool(core.home)
     for copy in copies:
         alone = spool.before(Vault(copy, vault.format, vault.verifier))
+        cut: dict[int, int] = {}
+        with suppress(Damaged):  # without its own ledger it needs the whole journal
+            cut = read_root(alone).cut.get(identity.epoch, {})
         for writer, known in core.reader().execute(
             "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
         ):
             listing = list_journal(alone, identity.epoch, writer, cut.get(writer, 0))
-            if listing.last < known:
-                raise _left_behind(copy.place, writer, listing.last, known)
+            last = listing.gaps[0][0] - 1 if listing.gaps else listing.last
+            if last < known:
+                raise _left_behind(copy.place, writer, last, known)
 
 
 def _left_behind(place: str, writer: int, last: int, known: int) -> Damaged:
