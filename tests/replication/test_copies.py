@@ -25,12 +25,18 @@ from stillhere.errors import (
 from stillhere.recovery.check import check
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
-from stillhere.replication.copies import Added, add_copy, remove_copy, tell_removed
+from stillhere.replication.copies import (
+    Added,
+    add_copy,
+    look_for_recovery,
+    remove_copy,
+    tell_removed,
+)
 from stillhere.replication.fence import check_fence
 from stillhere.replication.members import FILE, Members, keep_members, read_members
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
-from stillhere.vault.epochs import read_epochs
+from stillhere.vault.epochs import read_epochs, seal_writers
 from stillhere.vault.sets import read_set
 
 
@@ -259,6 +265,46 @@ def test_a_copy_with_a_gap_is_noticed_at_the_start(service: Service, second: Pat
         open_core(service.home)
     add(service, second)
     open_core(service.home).close()
+
+
+def test_a_place_that_a_recovery_has_begun_in_is_not_touched(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    """Two cores of one service, each with a copy of its own: the old one takes nothing away."""
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        ben = working.store.accounts.create("ben")
+        put(working, anna, "a.vcf")
+    recovery = Recovery(tmp_path / "new", second, service.kit, lambda *_, **__: None)
+    new = recovery.begin()
+    recovery.run()
+    put(new, anna, "new.vcf")
+    compact(new)
+    new.eraser.erase(ben, "ben")
+    new.close()
+    kept = objects(second)
+    with pytest.raises(Fenced):
+        look_for_recovery(service.home, second)
+    remove_copy(service.home, (), second)  # as where it can't be asked
+    with core(service) as working:
+        put(working, anna, "old.vcf")
+        compact(working)
+    with pytest.raises(Fenced):
+        add(service, second)
+    assert objects(second) == kept
+
+
+def test_a_place_that_a_recovery_has_only_sealed_is_not_touched(
+    service: Service, second: Path
+) -> None:
+    add(service, second)
+    seal_writers(check(second, service.kit).vault, service.kit, 1)
+    remove_copy(service.home, (), second)
+    kept = objects(second)
+    with pytest.raises(Fenced):
+        add(service, second)
+    assert objects(second) == kept
 
 
 def test_what_was_never_seeded_is_no_copy_and_neither_is_somebody_else_s(

@@ -13,8 +13,13 @@ import pytest
 from tests.server.processes import Process, command, fails_with, make_core, running
 
 from stillhere import config
+from stillhere.errors import Fenced
+from stillhere.recovery.check import check
+from stillhere.server.copies import remove
 from stillhere.server.core import opened
+from stillhere.server.recover import open_kit
 from stillhere.store import NewAccount
+from stillhere.vault.epochs import seal_writers
 
 PEOPLE = 150
 KILLS = 8
@@ -141,3 +146,16 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_a_place_in_which_a_recovery_has_begun_is_not_left(tmp_path: Path) -> None:
+    """Without it this core would go on beside the new one."""
+    home, second = make_core(tmp_path), tmp_path / "second"
+    command("vault", "add", second, "--home", home)
+    kit = open_kit(tmp_path / "kit.txt")
+    seal_writers(check(second, kit).vault, kit, 1)
+    with pytest.raises(Fenced):
+        remove(home, second)
+    assert config.places_of(config.load(home)) == [str(tmp_path / "vault"), str(second)]
+    shutil.rmtree(second)
+    assert remove(home, second).members.places == [str(tmp_path / "vault")]

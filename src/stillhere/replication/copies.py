@@ -1,6 +1,7 @@
 """Adding a place to the vault's copies while the core serves, and taking one out.
 
     add
+        see that no recovery has begun there: what it keeps there is not to be touched
         make the place a vault that nobody can recover from yet
         copy what there is
         let every process of the core write there too, and wait until all do
@@ -33,6 +34,7 @@ from stillhere.replication.members import (
     wait_for_all,
 )
 from stillhere.replication.seed import Seeder, Tick
+from stillhere.replication.slots import sealed
 from stillhere.replication.start import Working, prove_newest
 from stillhere.store.core import Core, lock_home
 from stillhere.vault.backends import Backend, BackendError, Exists
@@ -40,6 +42,8 @@ from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.place import Place, absolute, open_place, resolve
 from stillhere.vault.backends.probe import PROBES, probe
+from stillhere.vault.epochs import read_writers
+from stillhere.vault.layout import numbers_of
 from stillhere.vault.opened import Vault, mend_format, open_vault
 from stillhere.vault.sets import keep_set
 from stillhere.vault.signing import Signer
@@ -65,7 +69,7 @@ class Removed(NamedTuple):
 def add_copy(working: Working, place: Place, tick: Tick) -> Added:
     """Make a place one of the vault's copies; one that is already is brought up to date.
 
-    Raises BadInput, NotAVault, WrongKit, Unavailable, BackendError."""
+    Raises BadInput, NotAVault, WrongKit, Fenced, Unavailable, BackendError."""
     home, follower = working.core.home, working.follower
     assert follower is not None
     with lock_home(home, LOCK):
@@ -81,7 +85,7 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
         fresh = target not in set(map(resolve, members.places))
         joining = fresh or (members.joining and resolve(members.places[-1]) == target)
         vault = Vault(Copies(others), working.vault.format, working.vault.verifier)
-        backend = _prepare(place, vault)
+        backend = _prepare(place, vault, working.identity.epoch)
         _check_names((*others, backend))
         seeder = Seeder(vault, backend, working.core, working.identity, tick)
         seeder.run()
@@ -151,6 +155,17 @@ def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
         core.close()
 
 
+def look_for_recovery(home: Path, place: Place) -> None:
+    """See that no recovery has begun in a place that is about to be left: its seal counts for
+    this core however many copies are left. Raises Fenced, and why the place can't be read."""
+    core = Core(home)
+    try:
+        identity = core.identity()
+    finally:
+        core.close()
+    _check_unsealed(open_vault(open_place(place), identity.root_public), identity.epoch)
+
+
 def tell_removed(place: Place, removed: Removed) -> None:
     """Let the place itself know that it does not count any more. Raises BackendError."""
     if removed.record is not None:
@@ -158,8 +173,8 @@ def tell_removed(place: Place, removed: Removed) -> None:
             open_place(place).create(*removed.record)
 
 
-def _prepare(place: Place, vault: Vault) -> Backend:
-    """A place that is empty, or holds this vault or a part of it."""
+def _prepare(place: Place, vault: Vault, epoch: int) -> Backend:
+    """A place that is empty, or holds this vault or a part of it, as far as this epoch."""
     backend = open_place(place, create=True)
     root = bytes.fromhex(vault.format.root)
     if set(backend.names("")) - {PROBES}:
@@ -171,8 +186,16 @@ def _prepare(place: Place, vault: Vault) -> Backend:
                 safe="nothing was changed",
                 hint="name an empty folder, or an older copy of the vault",
             ) from error
+        _check_unsealed(Vault(backend, vault.format, vault.verifier), epoch)
     else:
         probe(backend)
     backend.prove()
     mend_format(Vault(backend, vault.format, vault.verifier))
     return open_place(place)
+
+
+def _check_unsealed(vault: Vault, epoch: int) -> None:
+    """Raises Fenced where a recovery has ended this epoch, or has begun to."""
+    later = any(number > epoch for number in numbers_of(vault.backend.names("epochs")))
+    if later or any(slot.seal for slot in read_writers(vault, epoch)):
+        raise sealed()

@@ -5,8 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from stillhere import config
-from stillhere.errors import StillhereError, Unavailable
-from stillhere.replication.copies import Added, Removed, add_copy, remove_copy, tell_removed
+from stillhere.errors import Fenced, StillhereError, Unavailable
+from stillhere.replication.copies import (
+    Added,
+    Removed,
+    add_copy,
+    look_for_recovery,
+    remove_copy,
+    tell_removed,
+)
 from stillhere.replication.members import Members, choose, read_members
 from stillhere.replication.seed import Tick
 from stillhere.server.core import opened
@@ -36,8 +43,15 @@ def add(option: Path | None, place: Place, tick: Tick) -> Added:
 
 def remove(option: Path | None, place: Place) -> Removed:
     """Takes a place out of the vault's copies; it need not be there any more. Raises BadInput,
-    NotFound, Fenced, Damaged, and Unavailable when the others can't be written."""
+    NotFound, Fenced (also where a recovery has begun in that place alone, if it can be asked),
+    Damaged, and Unavailable when the others can't be written."""
     home = config.find_home(option)
+    try:
+        within(SILENT_S, lambda: look_for_recovery(home, place))
+    except Fenced:
+        raise
+    except StillhereError:
+        pass  # it can't be asked, which is why it is removed
     removed = remove_copy(home, config.places_of(config.load(home)), place)
     _keep(home, removed.members)
     with suppress(StillhereError):  # it may be gone, which is why it is removed
