@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,9 +36,12 @@ from stillhere.replication.copies import (
 )
 from stillhere.replication.fence import check_fence
 from stillhere.replication.members import FILE, Members, keep_members, read_members
+from stillhere.replication.seed import Seeder
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
+from stillhere.vault.backends.copies import Copies
 from stillhere.vault.epochs import read_epochs, seal_writers
+from stillhere.vault.opened import Vault
 from stillhere.vault.sets import read_set
 
 
@@ -305,6 +310,33 @@ def test_a_place_that_a_recovery_has_only_sealed_is_not_touched(
     with pytest.raises(Fenced):
         add(service, second)
     assert objects(second) == kept
+
+
+def test_what_is_being_written_is_not_taken_for_left_over(
+    service: Service, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first copy is healed beside a server whose newest segment is there alone yet."""
+    add(service, second)
+    with core(service) as working, ThreadPoolExecutor(1) as pool:
+        anna = working.store.accounts.create("anna")
+        first, other = working.vault.backend.written
+        kept, begun = other.create, threading.Event()
+
+        def late(name: str, data: bytes) -> None:
+            if name.startswith("journal/"):
+                begun.set()
+                time.sleep(1)
+            kept(name, data)
+
+        monkeypatch.setattr(other, "create", late)
+        written = pool.submit(put, working, anna, "a.vcf")
+        assert begun.wait(30)
+        source = Vault(Copies([other]), working.vault.format, working.vault.verifier)
+        Seeder(source, first, working, silently).run()
+        written.result()
+    segments = [name for name in objects(second) if name.endswith(".seg")]
+    assert segments
+    assert set(segments) <= objects(service.place).keys()
 
 
 def test_what_was_never_seeded_is_no_copy_and_neither_is_somebody_else_s(

@@ -87,7 +87,7 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
         vault = Vault(Copies(others), working.vault.format, working.vault.verifier)
         backend = _prepare(place, vault, working.identity.epoch)
         _check_names((*others, backend))
-        seeder = Seeder(vault, backend, working.core, working.identity, tick)
+        seeder = Seeder(vault, backend, working, tick)
         seeder.run()
         if fresh:
             members = Members(members.generation + 1, [*members.places, target], joining=True)

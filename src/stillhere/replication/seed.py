@@ -10,11 +10,12 @@ A pass that began after everybody writes there, too, leaves nothing out.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from stillhere.errors import Damaged, NotFound
-from stillhere.store.core import Core, Identity
+from stillhere.replication.start import Working
 from stillhere.store.erased import read_erased
 from stillhere.vault.backends import Backend, Exists, Missing
 from stillhere.vault.epochs import is_seal
@@ -32,14 +33,13 @@ Tick = Callable[[int, int], None]
 class Seeder:
     """Copies a core's vault into another place, pass by pass."""
 
-    def __init__(
-        self, source: Vault, target: Backend, core: Core, identity: Identity, tick: Tick
-    ) -> None:
-        """``source`` has the copies to copy from."""
+    def __init__(self, source: Vault, target: Backend, working: Working, tick: Tick) -> None:
+        """``source`` has the copies to copy from, ``working`` is the core whose vault it is."""
         self._source = source
         self._target = target
-        self._core = core
-        self._identity = identity
+        self._core = working.core
+        self._identity = working.identity
+        self._store = working.store
         self._tick = tick
         self._done: set[str] = set()
         self.copied = 0
@@ -121,25 +121,30 @@ class Seeder:
 
     def _clear_journal(self) -> None:
         """Segments beyond the last, of the source and of what is in the core: nobody was told
-        that they are kept, and the core would take its slots for taken."""
+        that they are kept, and the core would take its slots for taken.
+
+        One that is being written now looks the same, so they go while nobody writes."""
+        if self._list_beyond(self._core.reader()):
+            self._store.install(self._clear_beyond).result()
+
+    def _clear_beyond(self, sql: sqlite3.Connection) -> None:
+        for name in self._list_beyond(sql):
+            self._target.delete(name)
+
+    def _list_beyond(self, sql: sqlite3.Connection) -> list[str]:
         committed = dict(
-            self._core.reader().execute(
+            sql.execute(
                 "SELECT writer, segment FROM writers WHERE epoch = ?", (self._identity.epoch,)
             )
         )
+        beyond = []
         for writer in numbers_of(self._target.names(journal_epoch(self._identity.epoch))):
             folder = journal_folder(self._identity.epoch, writer)
             listed = map(_last_of, self._source.backend.names(folder))
             last = max([committed.get(writer, 0), *listed])
-            for name in self._target.names(folder):
-                if _last_of(name) > last:
-                    self._clear(f"{folder}/{name}")
-
-    def _clear(self, name: str) -> None:
-        try:
-            self._source.backend.size(name)
-        except Missing:  # else it was written just now
-            self._target.delete(name)
+            there = self._target.names(folder)
+            beyond += [f"{folder}/{name}" for name in there if _last_of(name) > last]
+        return beyond
 
     def _erase(self) -> None:
         known = read_erased(self._core.reader()).values()
