@@ -166,6 +166,22 @@ def test_a_copy_that_was_left_behind_is_asked_last(worn: Worn, tmp_path: Path) -
         check(worn.place, worn.kit)  # alone it is half a vault now, and says so
 
 
+def test_a_copy_that_comes_back_while_a_recovery_goes_on_is_only_read(
+    worn: Worn, tmp_path: Path
+) -> None:
+    """It was not there when the others were sealed: it has no seal, and the epoch has not begun
+    there."""
+    worn = copied(worn)
+    (late,) = worn.more
+    late.rename(tmp_path / "away")
+    worn.recovery(tmp_path / "home", Told()).begin().close()
+    (tmp_path / "away").rename(late)
+    told, outcome, written = recover(worn, tmp_path / "home")
+    assert outcome == WHOLE
+    assert told.of("sealed")[0]["not_sealed"] == [str(late)]
+    assert written == (str(worn.place),)
+
+
 def test_no_copy_at_all_is_no_vault_and_another_service_s_is_a_mistake(
     worn: Worn, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from stillhere.replication.found import new_identity
 from stillhere.replication.members import Members, keep_members, read_members
 from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
-from stillhere.vault.backends import Backend, BackendError, Exists
+from stillhere.vault.backends import Backend, BackendError, Exists, Missing
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.probe import probe
 from stillhere.vault.copied import places_of, written_places
@@ -36,6 +36,7 @@ from stillhere.vault.epochs import (
     seal_writers,
 )
 from stillhere.vault.erasures import read_erasures
+from stillhere.vault.layout import epoch_name, twin
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, mend_format
 from stillhere.vault.sets import keep_set
@@ -90,6 +91,7 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     recovery has taken the epoch."""
     newest = checked.epochs[-1]
     if newest.number == identity.epoch and newest.core == identity.core:
+        _leave_unsealed(checked.vault, newest.number)
         with suppress(BackendError):
             mend_epoch(checked.vault, newest.number)
         return True
@@ -129,6 +131,25 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     return True
 
 
+def _leave_unsealed(vault: Vault, epoch: int) -> None:
+    """Of several copies, those in which this recovery's epoch has not begun are only read: they
+    were not there when the others were sealed."""
+    copies = vault.backend
+    if isinstance(copies, Copies):
+        unsealed = [copy for copy in copies.written if not _has_begun(copy, epoch)]
+        if len(unsealed) < len(copies.written):
+            copies.only_read(unsealed)
+    _leave_unwritable(vault)
+
+
+def _has_begun(copy: Backend, epoch: int) -> bool:
+    for name in (epoch_name(epoch), twin(epoch_name(epoch))):
+        with suppress(Missing, BackendError):
+            copy.size(name)
+            return True
+    return False
+
+
 def _leave_unwritable(vault: Vault) -> None:
     """Of several copies, those that can't be written are only read: a seal in one fences, since
     whoever acknowledges needs them all."""
@@ -148,7 +169,8 @@ def _can_be_written(copy: Backend) -> bool:
 
 
 def not_sealed(checked: Checked) -> list[str]:
-    """The copies of the vault that have no seal: they could not be written, or not be reached."""
+    """The copies of the vault that have no seal: they could not be written, or not be reached,
+    when the others were sealed."""
     copies = checked.vault.backend
     only_read = []
     if isinstance(copies, Copies):
