@@ -36,9 +36,11 @@ from stillhere.replication.copies import (
 )
 from stillhere.replication.fence import check_fence
 from stillhere.replication.members import FILE, Members, keep_members, read_members
+from stillhere.replication.prune import prune
 from stillhere.replication.seed import Seeder
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.verify import verify
+from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.epochs import read_epochs, seal_writers
 from stillhere.vault.opened import Vault
@@ -337,6 +339,34 @@ def test_what_is_being_written_is_not_taken_for_left_over(
     segments = [name for name in objects(second) if name.endswith(".seg")]
     assert segments
     assert set(segments) <= objects(service.place).keys()
+
+
+def test_a_copy_that_failed_when_a_compaction_ended_loses_nothing_in_time(
+    service: Service, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its root manifest is in the others alone; what it made needless is needed there."""
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        compact(working)
+        put(working, anna, "b.vcf")
+        other = working.vault.backend.written[1]
+        kept = other.create
+
+        def full(name: str, data: bytes) -> None:
+            if name.startswith("manifest/root/"):
+                raise BackendError("no room")
+            kept(name, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(other, "create", full)
+            with pytest.raises(BackendError):
+                compact(working)
+            with pytest.raises(BackendError):
+                prune(working, keep_ms=-1)
+        assert prune(working, keep_ms=-1)
+    assert_back(service, second, tmp_path / "new", {anna: {"a.vcf", "b.vcf"}})
 
 
 def test_what_was_never_seeded_is_no_copy_and_neither_is_somebody_else_s(

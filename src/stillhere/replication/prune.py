@@ -1,6 +1,7 @@
 """Pruning: deleting from the vault what nothing has needed for seven days.
 
-The epoch and the root are read again first: a core that was superseded deletes nothing.
+The epoch and the root are read again first: a core that was superseded deletes nothing. Every
+copy of the vault has that root before it loses what came before it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ import time
 from stillhere.errors import Damaged
 from stillhere.replication.start import Working
 from stillhere.vault.layout import ROOT_FOLDER, epoch_name, root_name, twin
-from stillhere.vault.manifests import Root, read_manifest, read_root, read_root_number
+from stillhere.vault.manifests import (
+    Root,
+    complete_root,
+    read_manifest,
+    read_root,
+    read_root_number,
+)
 from stillhere.vault.opened import exists
 from stillhere.vault.tail import list_journal
 
@@ -29,6 +36,7 @@ def prune(working: Working, *, keep_ms: int = KEEP_MS) -> int:
     settled = _newest_before(working, root, limit)
     if settled is None:
         return 0
+    complete_root(vault, root)
     names = _dropped(working, root, limit) + _old_roots(working, settled)
     names += _old_journal(working, settled)
     kept = set(root.keep)

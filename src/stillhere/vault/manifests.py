@@ -251,6 +251,21 @@ def write_root(vault: Vault, signer: Signer, root: Root) -> bool:
     return True
 
 
+def complete_root(vault: Vault, root: Root) -> None:
+    """See that every copy of the vault has a root manifest, twice: its create may have come as
+    far as some of them. Raises Damaged, BackendError."""
+    name = root_name(root.number)
+
+    def prove(_: str, data: bytes) -> bytes:
+        vault.verifier.verify(name, data, by=(root.epoch,))
+        return data
+
+    signed = first_proven(vault, (name, twin(name)), prove)
+    for copy in (name, twin(name)):
+        with suppress(Exists):
+            vault.backend.create(copy, signed)
+
+
 def read_root(vault: Vault) -> Root:
     """The newest root manifest that proves itself; an empty one where none was ever written.
 
