@@ -172,6 +172,18 @@ def test_an_acknowledgement_needs_every_copy_and_one_that_fails_is_named(
     assert f"stillhere vault remove {second}" in refused.value.hint
 
 
+def test_a_bucket_is_removed_whose_keys_are_gone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    bucket = "s3://bucket/vault?lock-days=30"
+    keep_members(service.home, Members(1, [str(service.place), bucket]))
+    removed = remove_copy(service.home, (service.place, bucket), bucket)
+    assert removed.members.places == [str(service.place)]
+    open_core(service.home).close()
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_one_that_is_gone_is_removed_and_the_core_goes_on(
     service: Service, second: Path, tmp_path: Path, lost: int

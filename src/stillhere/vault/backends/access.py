@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from stillhere.errors import BadInput
@@ -33,18 +34,33 @@ class Access:
     token: str = field(repr=False)
 
 
-def read_access(place: str) -> Access:
-    """What ``s3://BUCKET/PREFIX?lock-days=N`` and the environment say. Raises BadInput."""
+class Address(NamedTuple):
+    """What ``s3://BUCKET/PREFIX?lock-days=N`` says."""
+
+    bucket: str
+    prefix: str
+    lock_days: int
+
+    def __str__(self) -> str:
+        query = f"?lock-days={self.lock_days}" if self.lock_days else ""
+        return f"s3://{self.bucket}/{self.prefix}{query}"
+
+
+def read_address(place: str) -> Address:
+    """What an address says, whether or not its keys are there. Raises BadInput."""
     parts = urlsplit(place)
     prefix = parts.path.strip("/")
     if parts.scheme != "s3" or not _BUCKET.fullmatch(parts.netloc) or parts.fragment:
         raise _refuse("that is not the address of a bucket")  # it may have keys in it: not shown
     if prefix and not _PREFIX.fullmatch(prefix):
         raise _refuse(f"a folder of a bucket can't be called {prefix!r} here")
+    return Address(parts.netloc, prefix, _lock_days(parts.query))
+
+
+def read_access(place: str) -> Access:
+    """What an address and the environment say. Raises BadInput."""
     return Access(
-        parts.netloc,
-        prefix,
-        _lock_days(parts.query),
+        *read_address(place),
         _endpoint(),
         _region(),
         _needed("AWS_ACCESS_KEY_ID"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stillhere.vault.backends import Backend
+from stillhere.vault.backends.access import read_address
 from stillhere.vault.backends.directory import Directory
 
 REMOTE = "s3://"
@@ -25,7 +26,7 @@ def absolute(place: Place, start: Path | None = None) -> str:
 
 def resolve(place: Place) -> str:
     """A place as its backend calls it, whatever links lead there. Raises BadInput."""
-    return open_place(place).place if is_remote(place) else str(Path(place).resolve())
+    return str(read_address(str(place))) if is_remote(place) else str(Path(place).resolve())
 
 
 def open_place(place: Place, *, create: bool = False) -> Backend:

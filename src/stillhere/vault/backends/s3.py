@@ -20,7 +20,7 @@ from obstore.store import S3Store
 
 from stillhere.errors import NotAVault
 from stillhere.vault.backends import BackendError, Exists, Missing
-from stillhere.vault.backends.access import Access, read_access
+from stillhere.vault.backends.access import Access, read_access, read_address
 from stillhere.vault.backends.probe import PROBES, probe
 from stillhere.vault.backends.versions import Refused, locks_objects, remove_versions
 from stillhere.vault.layout import FORMAT, twin
@@ -61,8 +61,7 @@ class S3:
         Raises BadInput."""
         self._access = access = read_access(place)
         self._create = create
-        query = f"?lock-days={access.lock_days}" if access.lock_days else ""
-        self.place = f"s3://{access.bucket}/{access.prefix}{query}"
+        self.place = str(read_address(place))
         self._reads = _store(access, LONG, tries=READS)
         self._deletes = _store(access, SILENT)
         self._writes: dict[tuple[int, bool], S3Store] = {}
