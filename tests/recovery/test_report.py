@@ -9,14 +9,17 @@ from tests.recovery.model import Delete, Put, delta_of
 from tests.recovery.objects import find_targets
 from tests.recovery.ruin import Disk
 from tests.recovery.service import Person, Worn, bodies_of
+from tests.rooms import make_service, put
 
 from stillhere.errors import BadInput, Closed
-from stillhere.recovery.accept import accept
+from stillhere.recovery.accept import accept, read_words
 from stillhere.recovery.report import ShelfVerdict, read_report, tally_verdicts
 from stillhere.replication.compact import compact
-from stillhere.replication.start import Working, open_core
+from stillhere.replication.start import Working, anchor_of, open_core
 from stillhere.replication.verify import verify
-from stillhere.store import State
+from stillhere.server.learned import read_notes
+from stillhere.store import LOST_TAIL, State
+from stillhere.vault.image import load_image
 
 
 def verdict_on(working: Working, person: Person, kind: str = "contacts") -> ShelfVerdict:
@@ -227,3 +230,28 @@ def test_the_lost_end_of_a_journal_is_known_by_the_tokens_beyond_it(
             assert bodies_of(working, other) == other.book.present("contacts")
             with working.store.read(other.account, "contacts") as shelf:
                 assert shelf.ends[2] == other.book.last
+
+
+def test_a_note_whose_bytes_are_lost_says_nothing_and_keeps_nobody_from_reading(
+    tmp_path: Path,
+) -> None:
+    service = make_service(tmp_path)
+    with service.at_work() as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        said = {"collection": "contacts", "token": 5, "end": 3}
+        working.store.write(anna, "contacts", lambda s: s.note(LOST_TAIL, said)).result()
+        segment = service.place / service.objects("journal")[-1]
+        whole, key = segment.read_bytes(), working.core.data_keys.get(anna)
+        for offset in range(len(whole) // 4, len(whole)):
+            segment.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
+            image = load_image(anchor_of(working).source(anna, "contacts"), key)
+            if image.notes and image.notes[-1][1] is None:
+                break
+        assert image.notes[-1][1] is None
+    with service.recovered() as working:
+        assert read_notes(working.core.reader(), anna, "contacts") == []
+        assert read_words(working.core.reader(), anna, "contacts") == []
+        compact(working)
+    with service.recovered() as working:
+        assert read_notes(working.core.reader(), anna, "contacts") == []

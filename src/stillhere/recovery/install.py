@@ -92,8 +92,9 @@ def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Rec
         len(verdict.held),
         _page_of(image),
         [
-            (e.seq, e.op, e.collection, e.href, e.time, e.device, body or b"")
+            (e.seq, e.op, e.collection, e.href, e.time, e.device, body)
             for e, body in image.every_note
+            if body is not None  # lost: nobody knows what it said
         ],
         _name_of(image.account, image, image.columns.find) if keyed else "",
         wrapped_key if keyed else None,
