@@ -12,7 +12,7 @@ from tests.recovery.service import Person, Worn, bodies_of
 from tests.rooms import make_service, put
 
 from stillhere.errors import BadInput, Closed
-from stillhere.recovery.accept import accept, read_words
+from stillhere.recovery.accept import accept, read_words, take_back
 from stillhere.recovery.report import ShelfVerdict, read_report, tally_verdicts
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of, open_core
@@ -32,6 +32,17 @@ def is_open(working: Working, person: Person) -> bool:
             return True
     except Closed:
         return False
+
+
+def lose_the_last_note(working: Working, account: bytes, segment: Path) -> None:
+    """Turn over a bit of what a segment has of a note that came last."""
+    whole, key = segment.read_bytes(), working.core.data_keys.get(account)
+    for offset in range(len(whole) // 4, len(whole)):
+        segment.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
+        image = load_image(anchor_of(working).source(account, "contacts"), key)
+        if image.notes and image.notes[-1][1] is None:
+            return
+    raise AssertionError("no bit of the segment is the note's")
 
 
 @pytest.fixture
@@ -242,16 +253,24 @@ def test_a_note_whose_bytes_are_lost_says_nothing_and_keeps_nobody_from_reading(
         said = {"collection": "contacts", "token": 5, "end": 3}
         working.store.write(anna, "contacts", lambda s: s.note(LOST_TAIL, said)).result()
         segment = service.place / service.objects("journal")[-1]
-        whole, key = segment.read_bytes(), working.core.data_keys.get(anna)
-        for offset in range(len(whole) // 4, len(whole)):
-            segment.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
-            image = load_image(anchor_of(working).source(anna, "contacts"), key)
-            if image.notes and image.notes[-1][1] is None:
-                break
-        assert image.notes[-1][1] is None
+        lose_the_last_note(working, anna, segment)
     with service.recovered() as working:
         assert read_notes(working.core.reader(), anna, "contacts") == []
         assert read_words(working.core.reader(), anna, "contacts") == []
         compact(working)
     with service.recovered() as working:
         assert read_notes(working.core.reader(), anna, "contacts") == []
+
+
+def test_what_may_have_been_taken_back_stays_closed(without_rosters: Worn, tmp_path: Path) -> None:
+    with without_rosters.recovered(tmp_path / "home") as working:
+        person = next(one for one in without_rosters.people if not is_open(working, one))
+        accept(working, person.account, "contacts")
+        take_back(working, person.account, "contacts")
+        journal = without_rosters.place / "journal" / f"{working.identity.epoch:06d}"
+        lose_the_last_note(working, person.account, max(journal.rglob("*.seg")))
+    with without_rosters.recovered(tmp_path / "again") as working:
+        assert not is_open(working, person)
+        assert "a note after that is lost" in verdict_on(working, person).verdict.problems[0]
+        accept(working, person.account, "contacts")
+        assert is_open(working, person)

@@ -86,11 +86,20 @@ def accepted_kinds(working: Working, account: bytes) -> list[str]:
 
 
 def heed_words(image: Image) -> None:
-    """A shelf of the vault whose acceptance was taken back is not proven, whatever it has."""
-    notes = [body for entry, body in image.every_note if entry.op == Op.NOTE]
-    word = last_word(msgspec.msgpack.decode(body) for body in notes if body is not None)
+    """A shelf of the vault whose acceptance was taken back is not proven, whatever it has; nor is
+    one of which that can't be ruled out."""
+    word: Word = {}
+    lost = False
+    for entry, body in image.every_note:
+        if entry.op == Op.NOTE and body is None:
+            lost = True
+        elif entry.op == Op.NOTE and body is not None:
+            said = last_word([msgspec.msgpack.decode(body)])
+            word, lost = (said, False) if said else (word, lost)
     if word.get("what") == TAKEN_BACK:
         image.problems.append("it was accepted as it was found, and that was taken back")
+    elif word.get("what") == ACCEPTED and lost:
+        image.problems.append("it was accepted as it was found; a note after that is lost")
 
 
 def read_words(sql: sqlite3.Connection, account: bytes, kind: str) -> list[Word]:
