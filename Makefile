@@ -14,7 +14,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --
 	--python-version 3.11 --generate-hashes --annotation-style line $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-radicale check test bench crash power fuzz coverage format lock clean
+.PHONY: help install demo demo-worse demo-radicale check test bench crash power fuzz coverage format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -24,6 +24,9 @@ install: $(VENV)/run ## set up .venv/bin/stillhere and what it needs, no more
 
 demo: $(VENV)/run ## a day in October, in a minute: the core is lost and everybody's contacts come back
 	$(BIN)/stillhere demo $(ARGS)
+
+demo-worse: $(VENV)/run ## the second act: the core is damaged, a vault lost, the other has bad chunks
+	$(BIN)/stillhere demo --worse $(ARGS)
 
 demo-radicale: $(VENV)/bench ## the same day, played with stock Radicale
 	$(BIN)/stillhere demo --against radicale $(ARGS)

@@ -1,15 +1,27 @@
 """`stillhere demo`"""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stillhere.cli.options import Json
 from stillhere.cli.output import answer
+from stillhere.errors import BadInput
+
+if TYPE_CHECKING:
+    from stillhere.demo.figures import Figures
+    from stillhere.demo.toll import Toll
 
 
 def run(
-    accounts: Annotated[int, typer.Option("--accounts", min=1, help="People in the demo.")] = 300,
+    accounts: Annotated[
+        int | None,
+        typer.Option("--accounts", min=1, help="People in the demo [300; 60 with --worse]."),
+    ] = None,
+    worse: Annotated[
+        bool,
+        typer.Option("--worse", help="Damage the core and a vault, and lose another vault."),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="radicale", help="Play the day with another server."),
@@ -18,6 +30,9 @@ def run(
         Literal["hour", "none"],
         typer.Option("--backup", help="The other server's backup: an hour old, or none."),
     ] = "hour",
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Other people, and other damage.")
+    ] = 2009,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's folder.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -26,8 +41,25 @@ def run(
 
     from stillhere import demo
 
+    if worse and against is not None:
+        raise BadInput(
+            f"the second act is not played with {against}", safe="nothing was begun", hint="--worse"
+        )
     watching = None if as_json else Console(stderr=True)
-    figures = demo.run(accounts, against=against, backup=backup, keep=keep, progress=watching)
+    figures: Figures | Toll
+    if worse:
+        figures = demo.run_worse(
+            accounts or demo.PEOPLE_WORSE, keep=keep, progress=watching, seed=seed
+        )
+    else:
+        figures = demo.run(
+            accounts or demo.PEOPLE,
+            against=against,
+            backup=backup,
+            keep=keep,
+            progress=watching,
+            seed=seed,
+        )
     if as_json:
         answer(figures.to_json(), (), as_json=True)
     else:

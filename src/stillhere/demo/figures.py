@@ -84,11 +84,11 @@ class Figures:
         style = "green" if self.ok else "red"
         parts: list[RenderableType] = [
             Text(),
-            _table("What was kept", self._kept()),
+            table_of("What was kept", self._kept()),
             Text(),
-            _table("What the phones noticed", self._noticed()),
+            table_of("What the phones noticed", self._noticed()),
             Text(),
-            _table("How long it took", self._times()),
+            table_of("How long it took", self._times()),
             Text(),
             Panel(Text(self.verdict()), border_style=style, expand=False),
         ]
@@ -152,19 +152,20 @@ class Figures:
         return [
             (
                 "First contact",
-                _seconds(self.first_contact_s),
+                in_seconds(self.first_contact_s),
                 "blank machine to phone with contacts",
             ),
-            ("A phone that asks", _ms(self.knock_p50_ms), asked if self.knocks else ""),
-            ("… 99 of 100 within", _ms(self.knock_p99_ms), ""),
-            ("Contacts", _seconds(self.contacts_s), "until everybody's are back"),
-            ("Mirrored", _seconds(self.mirrored_s), "until the vault isn't needed to read"),
-            ("Whole", _seconds(self.whole_s), "until everything is back and proven"),
-            ("The demo itself", _seconds(self.seconds), ""),
+            ("A phone that asks", in_ms(self.knock_p50_ms), asked if self.knocks else ""),
+            ("… 99 of 100 within", in_ms(self.knock_p99_ms), ""),
+            ("Contacts", in_seconds(self.contacts_s), "until everybody's are back"),
+            ("Mirrored", in_seconds(self.mirrored_s), "until the vault isn't needed to read"),
+            ("Whole", in_seconds(self.whole_s), "until everything is back and proven"),
+            ("The demo itself", in_seconds(self.seconds), ""),
         ]
 
 
-def _table(title: str, rows: list[Row]) -> RenderableType:
+def table_of(title: str, rows: list[Row]) -> RenderableType:
+    """Return rows under a title, for a page of figures."""
     from rich.table import Table
 
     table = Table(
@@ -183,9 +184,11 @@ def _table(title: str, rows: list[Row]) -> RenderableType:
     return table
 
 
-def _seconds(value: float | None) -> str:
+def in_seconds(value: float | None) -> str:
+    """Return a time as a page of figures shows it."""
     return "–" if value is None else f"{value:.2f} s"
 
 
-def _ms(value: float | None) -> str:
+def in_ms(value: float | None) -> str:
+    """Return milliseconds as a page of figures shows them."""
     return "–" if value is None else f"{value:.1f} ms"

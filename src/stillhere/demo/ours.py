@@ -27,6 +27,8 @@ class Ours:
         self._core, self._blank = place / "core", place / "blank-machine"
         self._logs = place / "logs"
         self._server: Running | None = None
+        self._env = environment()
+        self._program = [sys.executable, "-m", "stillhere"]
 
     def open(self, names: list[str]) -> list[Login]:
         """`stillhere init`, `account add` for all, `serve`."""
@@ -99,14 +101,14 @@ class Ours:
         return one == other
 
     def _command(self, *words: object) -> str:
-        command = [sys.executable, "-m", "stillhere", *map(str, words), "--json"]
-        return run(command, environment())
+        command = [*self._program, *map(str, words), "--json"]
+        return run(command, self._env)
 
     def _start(self, *words: object) -> Running:
-        command = [sys.executable, "-m", "stillhere", *map(str, words)]
+        command = [*self._program, *map(str, words)]
         command += ["--listen", f"127.0.0.1:{self.port}", "--json"]
         log = self._logs / f"{words[0]}-{time.monotonic_ns()}.log"
-        return Running(command, log, environment())
+        return Running(command, log, self._env)
 
 
 def _read_login(line: str) -> Login:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stillhere.demo.carddav import TROUBLE, Client
 from stillhere.demo.ledger import Comparison, Ledger
@@ -9,6 +10,14 @@ from stillhere.demo.people import cards, revise
 from stillhere.demo.phone import Phone
 from stillhere.demo.service import Login, Service
 from stillhere.demo.wire import UnreachableError, Wire
+
+
+class Book(NamedTuple):
+    """What a server has of a person: the cards that it gives, by href, and the hrefs that it
+    lists."""
+
+    cards: dict[str, bytes]
+    listed: set[str]
 
 
 @dataclass
@@ -59,11 +68,10 @@ class Person:
 
     def compare(self, service: Service) -> None:
         """Compare what the server has of this person with what it acknowledged."""
-        found = self._read_book(service)
-        self.comparison = self.ledger.compare(found, service.same)
+        self.comparison = self.ledger.compare(self.read_book(service).cards, service.same)
 
-    def _read_book(self, service: Service) -> dict[str, bytes]:
-        """Return all that the server has, by href; nothing of what it doesn't give.
+    def read_book(self, service: Service) -> Book:
+        """Return all that the server lists and gives; nothing when it can't be read.
 
         XML may change line ends, so what is not as acknowledged is fetched once more by itself.
         """
@@ -78,7 +86,7 @@ class Person:
                     found[href] = client.get(book, href)
         except (UnreachableError, *TROUBLE) as error:
             self.trouble = f"{type(error).__name__} {error}"
-            return {}
+            return Book({}, set())
         finally:
             client.wire.close()
-        return found
+        return Book(found, set(listed.etags))
