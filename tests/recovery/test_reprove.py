@@ -20,7 +20,7 @@ from stillhere.recovery.accept import accept, accepted_kinds, set_gate, take_bac
 from stillhere.recovery.heal import heal
 from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
-from stillhere.replication.start import Working, open_core
+from stillhere.replication.start import Working, anchor_of, open_core
 from stillhere.replication.verify import verify
 from stillhere.server.learned import read_notes, stands_accepted
 
@@ -170,6 +170,29 @@ def test_an_acceptance_is_taken_back_and_given_again(
         ]
     with worn.recovered(tmp_path / "after it") as working:
         assert bodies_of(working, person) == served
+
+
+@pytest.mark.parametrize("history", [False, True], ids=["evidence", "evidence and history"])
+def test_who_can_t_read_that_it_was_taken_back_does_not_open_it(
+    closed: Working, worn: Worn, tmp_path: Path, history: bool
+) -> None:
+    person = losers(closed, worn)[0]
+    accept(closed, person.account, "contacts")
+    take_back(closed, person.account, "contacts")
+    compact(closed)
+    source = anchor_of(closed).source(person.account, "contacts")
+    assert source.entry is not None
+    assert source.entry.evidence is not None
+    assert source.manifest is not None
+    for span in (source.entry.evidence, *(source.entry.history if history else ())):
+        place = source.manifest.place(span)
+        with (worn.place / place.pack).open("r+b") as pack:
+            pack.seek(place.offset + place.length - 1)
+            last = pack.read(1)
+            pack.seek(-1, 1)
+            pack.write(bytes([last[0] ^ 1]))
+    with worn.recovered(tmp_path / "next") as working:
+        assert not is_open(working, person)
 
 
 def test_what_was_taken_back_is_proven_by_a_copy(closed: Working, worn: Worn, copy: Path) -> None:

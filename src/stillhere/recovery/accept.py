@@ -89,6 +89,7 @@ def heed_words(image: Image) -> None:
     """A shelf of the vault whose acceptance was taken back is not proven, whatever it has; nor is
     one of which that can't be ruled out."""
     word: Word = {}
+    unknown = image.evidence is None and image.recalled is None
     lost = False
     for entry, body in image.every_note:
         if entry.op == Op.NOTE and body is None:
@@ -98,6 +99,8 @@ def heed_words(image: Image) -> None:
             word, lost = (said, False) if said else (word, lost)
     if word.get("what") == TAKEN_BACK:
         image.problems.append("it was accepted as it was found, and that was taken back")
+    elif unknown and not word:
+        image.problems.append("its notes are lost: it may have been accepted, and that taken back")
     elif word.get("what") == ACCEPTED and lost:
         image.problems.append("it was accepted as it was found; a note after that is lost")
 

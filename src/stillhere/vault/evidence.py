@@ -5,6 +5,7 @@ has the notes too, among all that was superseded; nobody looks there in a hurry.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -73,6 +74,20 @@ def read_evidence(source: ShelfSource, data_key: bytes) -> Evidence | None:
         return read_kept(source, manifest.place(entry.evidence), data_key)
     except Damaged:
         return None
+
+
+def recall_notes(source: ShelfSource, data_key: bytes) -> list[Kept] | None:
+    """The notes among all that a shelf's history has; None where a part of it can't be read.
+
+    Raises BackendError."""
+    entry, manifest = source.entry, source.manifest
+    if entry is None or manifest is None:
+        return []
+    try:
+        chunks = [read_kept(source, manifest.place(span), data_key).notes for span in entry.history]
+    except Damaged:
+        return None
+    return add_evidence((), chain.from_iterable(chunks))
 
 
 def add_evidence(kept: Iterable[Kept], later: Iterable[Kept]) -> list[Kept]:

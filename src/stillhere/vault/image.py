@@ -18,7 +18,7 @@ from hashlib import sha256
 from stillhere.bodies import PLACE_SHIFT, open_piece
 from stillhere.errors import Damaged
 from stillhere.rosters import DELETED, HELD, PRESENT, Item, Roster, empty_roster, roster_of
-from stillhere.vault.evidence import Causes, Evidence, Kept, read_evidence
+from stillhere.vault.evidence import Causes, Evidence, Kept, read_evidence, recall_notes
 from stillhere.vault.levels import LOST_BEFORE, Key, ShelfSource, load_level
 from stillhere.vault.manifests import ShelfEntry
 from stillhere.vault.segments import Entry, Row, chain_key, decode_entry, extend_chain
@@ -38,7 +38,8 @@ class Image:
     tombstones and held records), or ``places`` beside them says where in ``pieces`` a body is
     (0: in none). ``problems`` says why the shelf is not proven (empty: it is), ``missing`` why
     each held record's body is missing. ``notes`` are the tail's conflicts and notes,
-    ``evidence`` what was kept before the tail (None: lost), ``replaced`` what the tail superseded.
+    ``evidence`` what was kept before the tail (None: lost), ``recalled`` its notes out of the
+    history where it is lost (None: lost too), ``replaced`` what the tail superseded.
     ``unread`` is how many rows and changes more there may be, by the heads of rosters and parts
     that can't be read. ``sheet`` is the columns' sheet and its digest, where they are just as
     the vault has them."""
@@ -55,6 +56,7 @@ class Image:
     notes: list[Kept] = field(default_factory=list)
     replaced: list[Kept] = field(default_factory=list)
     evidence: Evidence | None = field(default_factory=lambda: Evidence([], {}))
+    recalled: list[Kept] | None = None
     exists: bool = True
     places: Sequence[int] = ()
     pieces: list[bytes] = field(default_factory=list)
@@ -77,7 +79,8 @@ class Image:
     @property
     def every_note(self) -> list[Kept]:
         """The conflicts and notes of evidence and tail, as far as they can be read."""
-        return [*(self.evidence.notes if self.evidence is not None else ()), *self.notes]
+        kept = self.evidence.notes if self.evidence is not None else self.recalled or ()
+        return [*kept, *self.notes]
 
     @property
     def proven(self) -> bool:
@@ -101,6 +104,8 @@ def load_image(
         image.problems += entry.problems
         image.last, image.chain = entry.top.last, entry.top.chain
         image.evidence = read_evidence(source, data_key)
+        if image.evidence is None:
+            image.recalled = recall_notes(source, data_key)
         rows = _load_levels(image, source, entry, data_key, trusted=trusted, packed=packed)
     parts = [
         (part, row)
