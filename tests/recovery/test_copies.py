@@ -12,7 +12,7 @@ from tests.recovery.judge import Outcome, judge, recover_twice
 from tests.recovery.service import Worn
 from tests.rooms import make_service
 
-from stillhere.errors import NotAVault, RefusedVault, WrongKit
+from stillhere.errors import BadInput, NotAVault, RefusedVault, WrongKit
 from stillhere.recovery import workers
 from stillhere.recovery.check import check
 from stillhere.vault.backends.directory import Directory
@@ -191,3 +191,14 @@ def test_no_copy_at_all_is_no_vault_and_another_service_s_is_a_mistake(
     other = make_service(tmp_path / "other")
     with pytest.raises(WrongKit):
         check(worn.place, worn.kit, [other.place])
+
+
+def test_a_bucket_whose_keys_are_not_at_hand_is_one_that_is_not_reached(
+    worn: Worn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    checked = check("s3://elsewhere/vault", worn.kit, [worn.place])
+    assert [one.place for one in checked.unreached] == ["s3://elsewhere/vault"]
+    with pytest.raises(BadInput):
+        check("s3://elsewhere/vault", worn.kit)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stillhere.errors import FutureVault, NotAVault, RefusedVault, Unavailable, WrongKit
+from stillhere.errors import BadInput, FutureVault, NotAVault, RefusedVault, Unavailable, WrongKit
 from stillhere.vault.backends import Backend, BackendError
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.place import Place, is_remote, open_place, resolve
@@ -43,6 +43,11 @@ def open_reached(
             raise
         except (RefusedVault, Unavailable) as error:
             unreached.append(Unreached(resolve(place), error))
+        except BadInput as error:  # a bucket whose keys are not at hand, beside others
+            if len(places) == 1:
+                raise
+            cause = Unavailable(error.what, safe=error.safe, hint=error.hint)
+            unreached.append(Unreached(str(place), cause))
     if not reached:
         raise unreached[0].cause
     reached.sort(key=lambda one: -one.epoch)
