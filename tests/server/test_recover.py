@@ -56,7 +56,7 @@ def test_damaged_cores_are_searched_behind_those_who_ask(tmp_path: Path) -> None
     (tmp_path / "cards.vcf").write_bytes(b"".join(CARD % number for number in range(CARDS)))
     command("import", "ana", tmp_path / "cards.vcf", "--home", home)
     command("compact", "--home", home)
-    (pack,) = (tmp_path / "vault" / "ledger" / "contacts").glob("*b-*")
+    (pack,) = (tmp_path / "vault" / "ledger" / "contacts").glob("*-??????b-*")
     pack.unlink()
     old = home.rename(tmp_path / "old") / "core.sqlite"
     with old.open("r+b") as file:
