@@ -176,7 +176,7 @@ def name_places(home: Path, vault: str, copies: Sequence[str]) -> None:
             lines[at[0]] = told
         else:
             lines.append(f"\n{told}")
-    replace_file(path, "".join(lines))
+    replace_file(path, "".join(lines).encode())
 
 
 def places_of(settings: Settings) -> list[str]:
@@ -195,7 +195,7 @@ def save(home: Path, settings: Settings) -> None:
         value = getattr(settings, name)
         mark = "" if name in ("vault", "listen") or value != about["default"] else "# "
         text.append(f"\n# {about['description']}\n{mark}{name} = {_toml(value)}\n")
-    replace_file(home / FILE, "".join(text))
+    replace_file(home / FILE, "".join(text).encode())
 
 
 def split_listen(listen: str) -> tuple[str, int]:

@@ -44,11 +44,11 @@ def rename_new(folder: int, old: str, new: str) -> None:
         raise OSError(code, os.strerror(code), new)
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a file whole, or leave it as it was. Raises OSError."""
-    draft = path.with_suffix(".new")
-    with open(draft, "w", encoding="utf-8") as file:
-        file.write(text)
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -234,13 +234,23 @@ def test_one_that_was_removed_is_added_again_whatever_it_missed(
     assert_back(service, second, tmp_path / "new", {anna: names})
 
 
+def set_aside(place: Path) -> None:
+    """Have a copy of what is there now."""
+    shutil.copytree(place, place.with_name("yesterday"))
+
+
+def put_back(place: Path) -> None:
+    """Have what was set aside in its place again."""
+    shutil.rmtree(place)
+    place.with_name("yesterday").rename(place)
+
+
 def test_a_stale_copy_in_its_place_is_noticed_at_the_start(service: Service, second: Path) -> None:
     add(service, second)
-    shutil.copytree(second, second.with_name("yesterday"))
+    set_aside(second)
     with core(service) as working:
         put(working, working.store.accounts.create("anna"), "a.vcf")
-    shutil.rmtree(second)
-    second.with_name("yesterday").rename(second)
+    put_back(second)
     with pytest.raises(Damaged, match="ends at segment") as failed:
         open_core(service.home)
     assert f"stillhere vault remove {second}" in failed.value.hint
@@ -259,12 +269,11 @@ def test_a_stale_copy_is_noticed_when_the_others_ledger_has_everything(
         put(working, anna, "a.vcf")
         if compacted:
             compact(working)
-    shutil.copytree(second, second.with_name("yesterday"))
+    set_aside(second)
     with core(service) as working:
         put(working, anna, "b.vcf")
         compact(working)
-    shutil.rmtree(second)
-    second.with_name("yesterday").rename(second)
+    put_back(second)
     with pytest.raises(Damaged, match="ends at segment"):
         open_core(service.home)
     add(service, second)
@@ -273,12 +282,11 @@ def test_a_stale_copy_is_noticed_when_the_others_ledger_has_everything(
 
 def test_a_copy_with_a_gap_is_noticed_at_the_start(service: Service, second: Path) -> None:
     add(service, second)
-    shutil.copytree(second, second.with_name("yesterday"))
+    set_aside(second)
     with core(service) as working:
         anna = working.store.accounts.create("anna")
         put(working, anna, "a.vcf")
-        shutil.rmtree(second)
-        second.with_name("yesterday").rename(second)  # put back while the core is at work
+        put_back(second)  # while the core is at work
         put(working, anna, "b.vcf")
     with pytest.raises(Damaged, match="ends at segment 0"):
         open_core(service.home)

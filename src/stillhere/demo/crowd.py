@@ -8,8 +8,9 @@ pause.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from stillhere.demo.carddav import Stopwatch
 from stillhere.demo.people import account_names, book_sizes, cards
@@ -42,6 +43,20 @@ class Crowd:
         self._say = say
         self._people: list[Person] = []
         self._over = threading.Event()
+
+    @contextmanager
+    def _playing(self) -> Iterator[ThreadPoolExecutor]:
+        """The lanes to play in; the service is stopped at the end, however it comes."""
+        try:
+            with ThreadPoolExecutor(LANES) as pool:
+                try:
+                    yield pool
+                finally:
+                    self._over.set()
+        finally:
+            for person in self._people:
+                person.phone.client.wire.close()
+            self._service.stop()
 
     def _move_in(self, pool: ThreadPoolExecutor) -> None:
         names = list(account_names(self._seed, self._accounts))

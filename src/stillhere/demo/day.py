@@ -6,7 +6,7 @@ The day is the same for every service (service.py); its people are in crowd.py.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from stillhere.demo.crowd import LANES, Crowd, finish
+from stillhere.demo.crowd import Crowd, finish
 from stillhere.demo.figures import Figures
 from stillhere.demo.person import Person
 from stillhere.demo.tally import Course, tally
@@ -35,21 +35,13 @@ class Day(Crowd):
         Raises DemoFailedError when the day can't be played to its end.
         """
         began = time.monotonic()
-        try:
-            with ThreadPoolExecutor(LANES) as pool:
-                try:
-                    self._move_in(pool)
-                    self._edit_until_loss(pool)
-                    before, waiting = self._count(), self._replace_phones()
-                    started, returned = self._knock(pool)
-                    self._settle(pool)
-                    self._compare(pool)
-                finally:
-                    self._over.set()
-        finally:
-            for person in self._people:
-                person.phone.client.wire.close()
-            self._service.stop()
+        with self._playing() as pool:
+            self._move_in(pool)
+            self._edit_until_loss(pool)
+            before, waiting = self._count(), self._replace_phones()
+            started, returned = self._knock(pool)
+            self._settle(pool)
+            self._compare(pool)
         course = Course(started, returned, before, waiting, time.monotonic() - began)
         return tally(self._service, self._people, course)
 

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from stillhere.demo.course import Course, add_up
-from stillhere.demo.crowd import LANES, Crowd, Say, finish
+from stillhere.demo.crowd import Crowd, Say, finish
 from stillhere.demo.day import DEATH_AT, EDITS
 from stillhere.demo.edition import Due, find_faults
 from stillhere.demo.people import revise
@@ -47,22 +47,14 @@ class Worse(Crowd):
         Raises DemoFailedError when the act can't be played to its end.
         """
         began = time.monotonic()
-        try:
-            with ThreadPoolExecutor(LANES) as pool:
-                try:
-                    self._move_in(pool)
-                    self._twice.settle_in()
-                    self._edit_until_damage(pool)
-                    self._say_what_is_left()
-                    self._come_back(pool)
-                    self._heal_one()
-                    self._account(pool)
-                finally:
-                    self._over.set()
-        finally:
-            for person in self._people:
-                person.phone.client.wire.close()
-            self._service.stop()
+        with self._playing() as pool:
+            self._move_in(pool)
+            self._twice.settle_in()
+            self._edit_until_damage(pool)
+            self._say_what_is_left()
+            self._come_back(pool)
+            self._heal_one()
+            self._account(pool)
         return add_up(self._course, self._people, time.monotonic() - began)
 
     def _edit_until_damage(self, pool: ThreadPoolExecutor) -> None:

@@ -4,7 +4,7 @@ stages; then the vault is no longer needed to read."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,14 +50,8 @@ def buckets_of(
     bits = anchor.vault.bucket_bits
     found = []
     for kind in kinds:
-        there: defaultdict[int, set[bytes]] = defaultdict(set)
-        touched: defaultdict[int, set[bytes]] = defaultdict(set)
-        for accounts, of_bucket in (
-            (core.shelves_of(kind), there),
-            (anchor.touched(kind), touched),
-        ):
-            for account in accounts:
-                of_bucket[bucket_of(account, bits)].add(account)
+        there = _by_bucket(core.shelves_of(kind), bits)
+        touched = _by_bucket(anchor.touched(kind), bits)
         found += [
             Bucket(
                 places_of(checked.vault.backend),
@@ -74,6 +68,13 @@ def buckets_of(
             )
             for bucket in anchor.buckets(kind)
         ]
+    return found
+
+
+def _by_bucket(accounts: Iterable[bytes], bits: int) -> defaultdict[int, set[bytes]]:
+    found: defaultdict[int, set[bytes]] = defaultdict(set)
+    for account in accounts:
+        found[bucket_of(account, bits)].add(account)
     return found
 
 

@@ -348,10 +348,7 @@ class Recovery:
         self._announce(
             "whole",
             end=None if end is None else msgspec.to_builtins(end),
-            verdicts={
-                "complete": tally.shelves - tally.incomplete,
-                "incomplete": tally.incomplete,
-            },
+            verdicts=tally.verdicts,
             records=tally.records,
             accounts=working.store.accounts.count(),
             erased=len(read_erased(working.core.reader())),

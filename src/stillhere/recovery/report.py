@@ -48,6 +48,11 @@ class Tally(NamedTuple):
     incomplete: int
     records: int
 
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many shelves are complete, and how many not, as events tell it."""
+        return {"complete": self.shelves - self.incomplete, "incomplete": self.incomplete}
+
 
 def tally_verdicts(core: Core, kind: str | None = None) -> Tally:
     """The verdicts of one kind, or of all, in three figures."""

@@ -56,7 +56,7 @@ def read_members(home: Path, place: str) -> Members:
 
 def keep_members(home: Path, members: Members) -> None:
     """Keep them, whole or not at all. Raises OSError."""
-    replace_file(home / FILE, msgspec.json.encode(members).decode() + "\n")
+    replace_file(home / FILE, msgspec.json.encode(members) + b"\n")
 
 
 def choose(members: Members, given: Sequence[Place]) -> Members:

@@ -4,7 +4,6 @@ It lies outside of core and vault: in the operator's state folder, or where they
 `status --json` prints serves as well, so a mailbox or a log can be the witness.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import msgspec
 
 from stillhere import config
 from stillhere.config import Settings
+from stillhere.durable import replace_file
 from stillhere.errors import BadInput, Behind
 from stillhere.replication.start import Working, open_core
 from stillhere.replication.window import Window
@@ -100,12 +100,7 @@ def recall(path: Path, vault: bytes, *, named: bool = False) -> Seen | None:
 def remember(path: Path, seen: Seen) -> None:
     """Keep how far a vault was seen to reach; replaced whole or not at all. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    with draft.open("wb") as file:
-        file.write(msgspec.json.encode(seen))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    replace_file(path, msgspec.json.encode(seen))
 
 
 def _unfit(path: Path, why: str) -> BadInput:

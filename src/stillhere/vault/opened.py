@@ -21,11 +21,18 @@ from stillhere.errors import (
     FutureVault,
     NotAVault,
     RefusedVault,
-    StillhereError,
     Unavailable,
     WrongKit,
 )
-from stillhere.vault.backends import Backend, BackendError, Exists, Missing, Readable, each
+from stillhere.vault.backends import (
+    Backend,
+    BackendError,
+    Exists,
+    Missing,
+    Readable,
+    each,
+    first_of,
+)
 from stillhere.vault.backends.probe import PROBES, probe
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import FORMAT, twin
@@ -155,27 +162,6 @@ def exists(vault: Vault, name: str) -> bool:
     except Missing:
         return False
     return True
-
-
-def first_of(attempts: Iterable[Callable[[], T]]) -> T | None:
-    """What the first attempt that succeeds returns; None where all say Missing.
-
-    Else raises BackendError when one was silent, and Damaged when none was."""
-    silent: BackendError | None = None
-    damaged: Damaged | None = None
-    for attempt in attempts:
-        try:
-            return attempt()
-        except Missing:
-            continue
-        except BackendError as error:
-            silent = silent or error
-        except Damaged as error:
-            damaged = damaged or error
-    failure: StillhereError | None = silent or damaged
-    if failure is not None:
-        raise failure
-    return None
 
 
 def find_proven(vault: Vault, names: Iterable[str], prove: Callable[[str, bytes], T]) -> T | None:

@@ -19,10 +19,10 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Readable, each
+from stillhere.vault.backends import Readable, each, first_of
 from stillhere.vault.codec import LEDGER_LEVEL, decrypt, encrypt, seal, unseal
 from stillhere.vault.layout import KIND_BYTES, pack_name, pad_kind
-from stillhere.vault.opened import Vault, first_of
+from stillhere.vault.opened import Vault
 
 MAGIC = b"STHPACK1"
 CHUNK_MAGIC = b"CHNK"

@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Missing, Readable, each
+from stillhere.vault.backends import Missing, Readable, each, first_of
 from stillhere.vault.epochs import is_seal
 from stillhere.vault.layout import (
     journal_folder,
@@ -23,7 +23,7 @@ from stillhere.vault.layout import (
     segment_name,
     unpad_kind,
 )
-from stillhere.vault.opened import Vault, first_of
+from stillhere.vault.opened import Vault
 from stillhere.vault.segments import (
     Header,
     Row,

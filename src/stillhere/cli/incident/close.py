@@ -6,7 +6,6 @@ import typer
 
 from stillhere.cli.incident import telling
 from stillhere.cli.options import Json, State
-from stillhere.cli.output import answer
 
 
 def run(
@@ -17,10 +16,8 @@ def run(
 ) -> None:
     """End the open incident; what was told of it stays."""
     from stillhere.server.incident import Desk
-    from stillhere.server.publish import now, publish_from
-    from stillhere.status.words import plain
+    from stillhere.server.publish import now
 
     desk = Desk(state)
     told = desk.close(now(), telling.words(text))
-    publish_from(desk, to)
-    answer(plain(told), telling.told(told, now()), as_json=as_json)
+    telling.finish(desk, told, to, as_json=as_json)

@@ -6,7 +6,6 @@ import typer
 
 from stillhere.cli.incident import telling
 from stillhere.cli.options import Json, State
-from stillhere.cli.output import answer
 
 
 def run(
@@ -25,13 +24,10 @@ def run(
 ) -> None:
     """Begin to tell of an incident; no core is needed."""
     from stillhere.server.incident import Desk, new_incident
-    from stillhere.server.publish import now, publish_from
-    from stillhere.status.incident import Facts
-    from stillhere.status.words import plain
+    from stillhere.server.publish import now
 
     at = now()
-    said = None if cause is None else telling.words(cause)
-    facts = Facts(said, telling.many(affected), telling.many(unaffected))
+    facts = telling.facts(cause, affected, unaffected)
     began_at = telling.time_past(began, at)
     incident = new_incident(telling.words(title), at, began_at, facts)
     desk = Desk(state)
@@ -40,5 +36,4 @@ def run(
         telling.words(text) if text else "",
         telling.time_ahead(next_, at),
     )
-    publish_from(desk, to)
-    answer(plain(opened), telling.told(opened, now()), as_json=as_json)
+    telling.finish(desk, opened, to, as_json=as_json)

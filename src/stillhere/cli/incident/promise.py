@@ -6,7 +6,6 @@ import typer
 
 from stillhere.cli.incident import telling
 from stillhere.cli.options import Json, State
-from stillhere.cli.output import answer
 
 
 def run(
@@ -17,12 +16,10 @@ def run(
 ) -> None:
     """Promise when the next update comes; a promise that is missed is shown as missed."""
     from stillhere.server.incident import Desk
-    from stillhere.server.publish import now, publish_from
-    from stillhere.status.words import plain
+    from stillhere.server.publish import now
 
     at, desk = now(), Desk(state)
     due = telling.time_ahead(when, at)
     assert due is not None
     told = desk.promise(at, due)
-    publish_from(desk, to)
-    answer(plain(told), telling.told(told, now()), as_json=as_json)
+    telling.finish(desk, told, to, as_json=as_json)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stillhere.cli.output import answer
 from stillhere.errors import BadInput
 
 if TYPE_CHECKING:
-    from stillhere.status.incident import Incident
+    from stillhere.server.incident import Desk
+    from stillhere.status.incident import Facts, Incident
 
 To = Annotated[
     Path | None, typer.Option("--to", metavar="DIR", help="Also write the page into this folder.")
@@ -44,6 +46,22 @@ def words(text: str) -> str:
 def many(texts: list[str] | None) -> tuple[str, ...] | None:
     """Several of them, or None where nothing was said."""
     return tuple(words(text) for text in texts) if texts else None
+
+
+def facts(cause: str | None, affected: list[str] | None, unaffected: list[str] | None) -> "Facts":
+    """What is known of an incident now; what was not said is left as it was."""
+    from stillhere.status.incident import Facts
+
+    return Facts(None if cause is None else words(cause), many(affected), many(unaffected))
+
+
+def finish(desk: "Desk", incident: "Incident", to: Path | None, *, as_json: bool) -> None:
+    """Publish what the desk knows now, if a folder was named, and show what became of it."""
+    from stillhere.server.publish import now, publish_from
+    from stillhere.status.words import plain
+
+    publish_from(desk, to)
+    answer(plain(incident), told(incident, now()), as_json=as_json)
 
 
 def time_ahead(text: str | None, now: int) -> int | None:

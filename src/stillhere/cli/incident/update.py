@@ -6,7 +6,6 @@ import typer
 
 from stillhere.cli.incident import telling
 from stillhere.cli.options import Json, State
-from stillhere.cli.output import answer
 
 
 def run(
@@ -24,14 +23,10 @@ def run(
     --cause, --affected and --not-affected replace what was said before.
     """
     from stillhere.server.incident import Desk
-    from stillhere.server.publish import now, publish_from
-    from stillhere.status.incident import Facts
-    from stillhere.status.words import plain
+    from stillhere.server.publish import now
 
     at, desk = now(), Desk(state)
-    said = None if cause is None else telling.words(cause)
-    facts = Facts(said, telling.many(affected), telling.many(unaffected))
+    facts = telling.facts(cause, affected, unaffected)
     due = telling.time_ahead(next_, at)
     told = desk.update(at, telling.words(text), facts, due)
-    publish_from(desk, to)
-    answer(plain(told), telling.told(told, now()), as_json=as_json)
+    telling.finish(desk, told, to, as_json=as_json)

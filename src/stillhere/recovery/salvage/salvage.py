@@ -59,8 +59,5 @@ def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None
             deleted=merged.deleted,
             history=merged.history,
             held=held or 0,
-            verdicts={
-                "complete": tally.shelves - tally.incomplete,
-                "incomplete": tally.incomplete,
-            },
+            verdicts=tally.verdicts,
         )

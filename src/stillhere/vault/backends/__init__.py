@@ -11,10 +11,12 @@ Names are slash-separated paths of plain characters. Every backend keeps these p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
-from stillhere.errors import StillhereError
+from stillhere.errors import Damaged, StillhereError
+
+T = TypeVar("T")
 
 
 class Exists(Exception):
@@ -74,3 +76,24 @@ def each(backend: Readable) -> Sequence[Readable]:
     stands for several. An object that does not prove itself in one may in another."""
     copies: Sequence[Readable] = getattr(backend, "copies", (backend,))
     return copies
+
+
+def first_of(attempts: Iterable[Callable[[], T]]) -> T | None:
+    """What the first attempt that succeeds returns; None where all say Missing.
+
+    Else raises BackendError when one was silent, and Damaged when none was."""
+    silent: BackendError | None = None
+    damaged: Damaged | None = None
+    for attempt in attempts:
+        try:
+            return attempt()
+        except Missing:
+            continue
+        except BackendError as error:
+            silent = silent or error
+        except Damaged as error:
+            damaged = damaged or error
+    failure: StillhereError | None = silent or damaged
+    if failure is not None:
+        raise failure
+    return None

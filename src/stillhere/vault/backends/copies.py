@@ -17,10 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from stillhere.errors import Damaged
-from stillhere.vault.backends import Backend, BackendError, Exists, Missing, NotInAll
+from stillhere.vault.backends import (
+    Backend,
+    BackendError,
+    Exists,
+    Missing,
+    NotInAll,
+    first_of,
+)
 
 T = TypeVar("T")
 
@@ -126,18 +134,10 @@ class Copies:
 
     def _first(self, name: str, ask: Callable[[Backend], T]) -> T:
         """The first answer; else silence counts before damage, and damage before absence."""
-        silent: BackendError | None = None
-        damaged: Damaged | None = None
-        for copy in self.copies:
-            try:
-                return ask(copy)
-            except Missing:
-                continue
-            except BackendError as error:
-                silent = silent or error
-            except Damaged as error:
-                damaged = damaged or error
-        raise silent or damaged or Missing(name)
+        found = first_of(partial(ask, copy) for copy in self.copies)
+        if found is None:
+            raise Missing(name)
+        return found
 
 
 def without(place: str) -> str:
