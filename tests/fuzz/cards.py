@@ -11,7 +11,8 @@ from tests.fuzz import Check
 
 from stillhere.kinds import contacts
 from stillhere.kinds.collation import COLLATIONS
-from stillhere.kinds.contacts import BadCard
+from stillhere.kinds.item import BadItem
+from stillhere.kinds.lines import BOM
 from stillhere.kinds.search import (
     Filter,
     How,
@@ -22,7 +23,6 @@ from stillhere.kinds.search import (
     _judge,
     judge_bytes,
 )
-from stillhere.kinds.vcard import BOM
 from stillhere.protocols.dav.grammar.xml import escape, escape_bytes, parse
 
 UID = "a-uid-that-no-card-has"
@@ -67,7 +67,7 @@ def check(data: bytes) -> None:
 def _check_card(data: bytes) -> None:
     try:
         card = contacts.parse(data)
-    except BadCard:
+    except BadItem:
         return
     again = contacts._parse_any(data)
     assert (again.uid, again.name, again.version) == (card.uid, card.name, card.version)

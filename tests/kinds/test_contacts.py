@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhere.kinds import contacts
-from stillhere.kinds.contacts import BadCard, Card, give_uid, parse, split_cards, text_of
+from stillhere.kinds.contacts import Card, give_uid, parse, split_cards, text_of
+from stillhere.kinds.item import BadItem
 
 PLAIN = (
     b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\n"
@@ -122,7 +123,7 @@ class TestParse:
         ],
     )
     def test_says_why_it_refuses(self, data: bytes, reason: str) -> None:
-        with pytest.raises(BadCard, match=re.escape(reason)):
+        with pytest.raises(BadItem, match=re.escape(reason)):
             parse(data)
 
     @given(st.binary(max_size=200))
@@ -130,7 +131,7 @@ class TestParse:
         for wrapped in (data, b"BEGIN:VCARD\nVERSION:2.1\n" + data + b"\nEND:VCARD"):
             try:
                 found = parse(wrapped)
-            except BadCard:
+            except BadItem:
                 continue
             assert found.version in ("2.1", "3.0", "4.0")
             text_of(wrapped)
@@ -176,7 +177,7 @@ class TestSplit:
     def test_refuses_utf16_with_a_reason(self) -> None:
         [(line, piece)] = split_cards(PLAIN.decode().encode("utf-16"))
         assert line == 1
-        with pytest.raises(BadCard, match="UTF-16"):
+        with pytest.raises(BadItem, match="UTF-16"):
             parse(piece)
 
     def test_takes_time_in_proportion(self) -> None:
@@ -205,7 +206,7 @@ class TestGiveUid:
         assert parse(give_uid(late, "new")).uid == "new"
 
     def test_refuses_what_is_no_card(self) -> None:
-        with pytest.raises(BadCard):
+        with pytest.raises(BadItem):
             give_uid(b"junk", "u1")
 
 
@@ -226,7 +227,7 @@ class TestFilesOfRealPrograms:
 
     def check(self, name: str, piece: bytes) -> None:
         if name in REFUSED:
-            with pytest.raises(BadCard, match=REFUSED[name]):
+            with pytest.raises(BadItem, match=REFUSED[name]):
                 parse(piece)
             return
         found = parse(piece)

@@ -12,33 +12,26 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stillhere.errors import BadInput
-from stillhere.kinds.vcard import BEGIN, END, Line, decode_text, logical_lines, opens_agent
+from stillhere.kinds.item import MAX_UID, BadItem
+from stillhere.kinds.lines import (
+    UTF16,
+    Line,
+    decode_text,
+    refuse_controls,
+    refuse_other_than_utf8,
+)
+from stillhere.kinds.vcard import BEGIN, END, logical_lines, opens_agent
 
 COMPONENT = "VCARD"
 OLD_MEDIA_TYPE = "text/x-vcard"
 """Of cards of version 2.1, the only ones that may not be in UTF-8."""
 
-MAX_UID = 1024
-"""The longest UID that is taken, in characters."""
-
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_CONTROLS = bytes(set(range(32)) - {0x09, 0x0A, 0x0D})
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _PLAIN = re.compile(
     rb"BEGIN:VCARD(?P<eol>\r?\n)VERSION:(?P<version>[34]\.0)(?P=eol).*(?P=eol)END:VCARD\s*\Z",
     re.DOTALL,
 )
 VERSIONS = ("2.1", "3.0", "4.0")
 _KINDS = ("KIND", "X-ADDRESSBOOKSERVER-KIND")
-
-
-class BadCard(BadInput):
-    """These bytes are not one vCard that can be kept; ``line`` (from 1) is where that shows."""
-
-    def __init__(self, what: str, *, line: int = 1, hint: str = "") -> None:
-        super().__init__(what, safe="nothing was changed", hint=hint)
-        self.line = line
 
 
 class Card(NamedTuple):
@@ -56,17 +49,17 @@ class Card(NamedTuple):
 
 
 def parse(data: bytes) -> Card:
-    """What one card says of itself. Raises BadCard when it is not one whole card in text.
+    """What one card says of itself. Raises BadItem when it is not one whole card in text.
 
     A byte order mark before the card and blank lines around it are let pass. Cards of version
     2.1 may be in any character set; later versions are UTF-8.
     """
-    _refuse_controls(data)
+    refuse_controls(data)
     card = _parse_plain(data) or _parse_any(data)
     if card.version != "2.1" and not data.isascii():
-        _refuse_other_than_utf8(data)
+        refuse_other_than_utf8(data, "card")
     if len(card.uid) > MAX_UID:
-        raise BadCard(f"the UID is longer than {MAX_UID} characters")
+        raise BadItem(f"the UID is longer than {MAX_UID} characters")
     return card
 
 
@@ -77,7 +70,7 @@ def split_cards(data: bytes) -> Iterator[tuple[int, bytes]]:
     cards that are cut off, come out as pieces of their own, which ``parse`` refuses with a
     reason: joined, the pieces are the file without its byte order mark and blank lines.
     """
-    if data.startswith(_UTF16):
+    if data.startswith(UTF16):
         yield 1, data
         return
     first: Line | None = None  # where the piece at hand began
@@ -105,7 +98,7 @@ def split_cards(data: bytes) -> Iterator[tuple[int, bytes]]:
 def give_uid(card: bytes, uid: str) -> bytes:
     """The card with a UID line after its VERSION, in the card's own line ending.
 
-    Nothing else changes. Raises BadCard for bytes without BEGIN:VCARD.
+    Nothing else changes. Raises BadItem for bytes without BEGIN:VCARD.
     """
     begin: Line | None = None
     depth = 0
@@ -119,7 +112,7 @@ def give_uid(card: bytes, uid: str) -> bytes:
             eol = card[begin.start + len(begin.text) : begin.end]
             return card[:place] + b"UID:" + uid.encode() + eol + card[place:]
         depth -= ends
-    raise BadCard("this is not a vCard: it has no BEGIN:VCARD and VERSION")
+    raise BadItem("this is not a vCard: it has no BEGIN:VCARD and VERSION")
 
 
 def text_of(data: bytes) -> str:
@@ -158,8 +151,8 @@ def _value(data: bytes, start: bytes) -> str:
 
 
 def _parse_any(data: bytes) -> Card:
-    if data.startswith(_UTF16):
-        raise BadCard("this file is UTF-16", hint="save it as UTF-8")
+    if data.startswith(UTF16):
+        raise BadItem("this file is UTF-16", hint="save it as UTF-8")
     found: dict[str, Line] = {}
     depth = 0
     ended = agent = False
@@ -167,13 +160,13 @@ def _parse_any(data: bytes) -> Card:
         if not line.text.strip():
             continue
         if ended:
-            raise BadCard("there is more after END:VCARD", line=line.number)
+            raise BadItem("there is more after END:VCARD", line=line.number)
         if BEGIN.match(line.text):
             if depth and not agent:
-                raise BadCard("a card begins inside another one", line=line.number)
+                raise BadItem("a card begins inside another one", line=line.number)
             depth += 1
         elif not depth:
-            raise BadCard("this is not a vCard: it does not begin with BEGIN:VCARD")
+            raise BadItem("this is not a vCard: it does not begin with BEGIN:VCARD")
         elif END.match(line.text):
             depth -= 1
             ended = not depth
@@ -181,14 +174,14 @@ def _parse_any(data: bytes) -> Card:
             found.setdefault(line.name, line)
         agent = opens_agent(line.text)
     if not ended:
-        raise BadCard("the card has no END:VCARD" if depth else "there is no card")
+        raise BadItem("the card has no END:VCARD" if depth else "there is no card")
     return _describe(found)
 
 
 def _describe(found: dict[str, Line]) -> Card:
     version = found["VERSION"].value.strip().decode(errors="replace") if "VERSION" in found else ""
     if version not in VERSIONS:
-        raise BadCard(
+        raise BadItem(
             f"VERSION {version[:20]!r} is not known" if version else "the card has no VERSION",
             hint=f"known are {', '.join(VERSIONS)}",
         )
@@ -196,20 +189,3 @@ def _describe(found: dict[str, Line]) -> Card:
     uid = found["UID"].words() if "UID" in found else ""
     name = found["FN"].words() if "FN" in found else ""
     return Card(uid, name, version, kind.lower())
-
-
-def _refuse_controls(data: bytes) -> None:
-    suspect = len(data.translate(None, _CONTROLS)) != len(data) or b"\xef\xbf" in data
-    if suspect and not data.startswith(_UTF16) and (bad := _CONTROL.search(data)):
-        number = data.count(b"\n", 0, bad.start()) + 1
-        raise BadCard(f"line {number} holds a control character", line=number)
-
-
-def _refuse_other_than_utf8(data: bytes) -> None:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
-        raise BadCard(
-            f"line {number} is not UTF-8", line=number, hint="save the card as UTF-8"
-        ) from error

@@ -22,13 +22,13 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from stillhere.kinds.collation import COLLATIONS, OCTET, UNICODE, fold_unicode, sketch_unicode
-from stillhere.kinds.vcard import Property, properties
+from stillhere.kinds.lines import Property, unfold
+from stillhere.kinds.vcard import properties
 
 Answer = bool | None
 
 _LISTS = ("CATEGORIES", "NICKNAME")
 _LISTED = re.compile(rb"(?:\\.|[^\\,])+", re.DOTALL)
-_FOLD = re.compile(rb"\r{0,2}\n[ \t]|\r[ \t]")
 
 
 class How(Enum):
@@ -153,7 +153,7 @@ class Text:
     """
 
     def __init__(self, body: bytes) -> None:
-        unfolded = _unfold(body)
+        unfolded = unfold(body)
         self._names = unfolded.upper()
         self._lines = self._names if unfolded is body else body.upper()
         self._coded = b"QUOTED-PRINTABLE" in self._names
@@ -255,15 +255,6 @@ def _judge(wanted: Filter, source: Source) -> Answer:
     if not wanted.properties:
         return True
     return _combine(map(source.judge, wanted.properties), wanted.all_of)
-
-
-def _unfold(body: bytes) -> bytes:
-    """The card with each of its lines in one piece."""
-    # Nearly all folds there are, at once; after CR CR LF it would leave a CR.
-    text = body if b"\r\r\n" in body else body.replace(b"\r\n ", b"")
-    if b"\n " in text or b"\n\t" in text or b"\r " in text or b"\r\t" in text:
-        return _FOLD.sub(b"", body)
-    return text
 
 
 def _combine(answers: Iterable[Answer], all_of: bool) -> Answer:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stillhere.errors import NotFound
 from stillhere.kinds import contacts
+from stillhere.kinds.item import BadItem
 from stillhere.protocols.exchange.plan import Card, Refused
 
 _GIVEN = uuid.UUID("5a8c3f0e-6f7d-5b0a-9d0b-1c4e0f6b7a21")
@@ -60,11 +61,11 @@ def read_cards(source: str, data: bytes) -> Iterator[Card | Refused]:
                 uid = uid_for(body)
                 kept = contacts.give_uid(body, uid)
                 yield Card(source, line, kept, uid, said.media_type, given=True)
-        except contacts.BadCard as refusal:
+        except BadItem as refusal:
             yield Refused(source, line + refusal.line - 1, _reason(refusal))
 
 
-def _reason(refusal: contacts.BadCard) -> str:
+def _reason(refusal: BadItem) -> str:
     # Its own line counts from the start of the card; here it stands beside the file's.
     what = _OWN_LINE.sub("the line ", refusal.what)
     return f"{what} ({refusal.hint})" if refusal.hint else what

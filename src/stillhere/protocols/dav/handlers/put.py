@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from stillhere.kinds import contacts
+from stillhere.kinds.item import BadItem
 from stillhere.protocols.dav.grammar import carddav
 from stillhere.protocols.dav.grammar.conditional import Conditions
 from stillhere.protocols.dav.grammar.paths import Level, write_name
@@ -148,7 +149,7 @@ def _read_card(body: bytes) -> contacts.Card:
     try:
         card = contacts.parse(body)
         if not card.uid:
-            raise contacts.BadCard("the card has no UID")
-    except contacts.BadCard as error:
+            raise BadItem("the card has no UID")
+    except BadItem as error:
         raise Refused(precondition(403, carddav.VALID_ADDRESS_DATA, detail=error.what)) from error
     return card

@@ -1,0 +1,107 @@
+"""What every kind says of a record: one item, what is known of it, and what a kind can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stillhere.errors import BadInput
+
+MAX_UID = 1024
+"""The longest UID that is taken, in characters."""
+
+MOMENTS = 1 << 40
+"""Beyond every moment that a date can name, in seconds from 1970: where open ends are."""
+
+
+class Span(NamedTuple):
+    """The time that an item takes up: ``[starts, ends)`` in seconds since 1970, UTC.
+
+    A time range that does not overlap it does not have the item. With ``exact``, one that
+    overlaps it has: the item's body need not be looked at.
+    """
+
+    starts: int = 0
+    ends: int = 0
+    exact: bool = True
+
+
+NO_SPAN = Span()
+"""Of what is in no time range, as contacts are."""
+
+ALWAYS = Span(-MOMENTS, MOMENTS)
+"""Of what is in every time range."""
+
+
+class Item(NamedTuple):
+    """What is known of one record; ``uid`` and ``name`` are empty when it has none.
+
+    ``name`` is what a person would call it, ``media_type`` what to give it out as.
+    """
+
+    uid: str
+    name: str
+    component: str
+    media_type: str
+    span: Span = NO_SPAN
+
+
+class Piece(NamedTuple):
+    """One part of a file: where it begins (lines from 1), its component's name ("" for none of
+    any kind) and the bytes that it would be kept as."""
+
+    line: int
+    component: str
+    body: bytes
+
+
+class BadItem(BadInput):
+    """These bytes are not an item that can be kept; ``line`` (from 1) is where that shows."""
+
+    def __init__(self, what: str, *, line: int = 1, hint: str = "") -> None:
+        super().__init__(what, safe="nothing was changed", hint=hint)
+        self.line = line
+
+
+class NotOneItem(BadItem):
+    """They can be read, but are not one item as calendars keep it (RFC 4791, 4.1)."""
+
+
+class OtherComponent(BadItem):
+    """They are an item of another kind: ``component`` says what."""
+
+    def __init__(self, what: str, component: str, *, line: int = 1) -> None:
+        super().__init__(what, line=line)
+        self.component = component
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of records. Its functions are pure, and raise BadItem for what they can't read.
+
+    ``component`` is what a record is (``VCARD``), ``collection`` what one of it is to people;
+    ``words`` and ``collection_words`` are singular and plural. ``first`` is the collection that
+    an account begins with: its name and properties. A file name that ends in one of
+    ``extensions`` may hold such items; the first of them is for files that are written.
+    """
+
+    name: str
+    component: str
+    media_type: str
+    extensions: tuple[str, ...]
+    words: tuple[str, str]
+    collection_words: tuple[str, str]
+    first: tuple[str, dict[str, str]]
+    parse: Callable[[bytes], Item] = field(repr=False)
+    """What one item says of itself."""
+    split: Callable[[bytes], Iterator[Piece]] = field(repr=False)
+    """Every item of a file, those of other kinds that such a file may hold included."""
+    join: Callable[[Iterable[bytes]], Iterator[bytes]] = field(repr=False)
+    """One file of many items, piece by piece; its items are these again."""
+    give_uid: Callable[[bytes, str], bytes] = field(repr=False)
+    """The item with a UID, and nothing else changed."""
+    revision_of: Callable[[bytes], str] = field(repr=False)
+    """When it was last changed as far as it tells; compares as text, "" when it does not."""
+    says_nothing_new: Callable[[bytes, bytes], bool] = field(repr=False)
+    """Whether everything that an item says is in the known one."""
