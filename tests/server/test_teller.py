@@ -1,7 +1,9 @@
 """A recovery tells everybody how far it is, and goes on when nobody can be told."""
 
 import json
+import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,34 @@ def test_a_folder_that_goes_away_does_not_stop_a_recovery(lost: Path) -> None:
     assert len(heard.refused) == 1
     assert "can't be written" in heard.refused[0]
     assert (lost / "page").read_text() == "somebody's file"
+
+
+def test_whatever_stands_in_the_way_of_one_edition_the_next_is_told(lost: Path) -> None:
+    """A file in the state folder says something that no calendar has, for a while."""
+    known = lost / "state" / "told" / "core.json"
+    kept = known.read_bytes()
+
+    class Mending(Heard):
+        def refuse(self, error: StillhereError) -> None:
+            super().refuse(error)
+            known.write_bytes(kept)
+
+    heard = Mending()
+    teller = Teller(Told(lost / "page", lost / "state"), heard)
+    recovery = recover.Lost(lost / "new", [lost / "vault"], lost / "kit.txt").recovery(teller)
+    working = recovery.begin()
+    known.write_bytes(re.sub(rb'"known_at":\d+', b'"known_at":%d' % 10**18, kept))
+    try:
+        with teller.beside(recovery):
+            until = time.monotonic() + 30
+            while not heard.refused and time.monotonic() < until:
+                time.sleep(0.02)
+            recovery.run()
+    finally:
+        working.close()
+    (refused,) = heard.refused
+    assert "the page can't be made" in refused
+    assert progress_of(lost)["whole_at"] is not None
 
 
 def test_without_a_place_to_tell_it_nothing_is_kept(lost: Path) -> None:

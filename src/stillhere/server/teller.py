@@ -1,13 +1,12 @@
 """Tells everybody how far a recovery is while it runs: page, feed and JSON, in a thread beside it.
 
-What is told may fail, by a full disk or a folder that is gone; the recovery goes on, and the
-operator hears of it once.
+What is told may fail, by a full disk or a folder that is gone; the recovery goes on, the rest is
+told all the same, and the operator hears of each failure once.
 """
 
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +44,7 @@ class Teller:
         self._announce = announce
         self._heard: list[tuple[int, str, str]] = []
         self._wake = threading.Event()
-        self._refused = ""
+        self._refused: set[str] = set()
         self._began_at = time.time_ns() // 1_000_000
         if told is not None:
             from stillhere.server.incident import Desk
@@ -88,25 +87,34 @@ class Teller:
         from stillhere.server.publish import now, publish_from
 
         progress = self._begin(recovery)
+
+        def look() -> None:
+            nonlocal progress
+            progress = self._observe(progress, recovery)
+            self._desk.keep_progress(progress)
+
+        def publish() -> None:
+            publish_from(self._desk, told.folder, due)
+
         wait = EVERY_S
         while True:
             began, last = time.monotonic(), over.is_set()
-            try:
-                progress = self._observe(progress, recovery)
-                self._desk.keep_progress(progress)
-                due = None if last else now() + round(wait * 1000)
-                publish_from(self._desk, told.folder, due)
-                self._refused = ""
-            except StillhereError as error:
-                self._tell_once(error)
-            except (OSError, sqlite3.Error) as error:
-                self._tell_once(StillhereError(f"the page can't be made: {error}"))
+            due = None if last else now() + round(wait * 1000)
+            self._try_each(look, publish)
             if last:
                 return
             every = EVERY_S if progress.whole_at is None else WATCHING_S
             wait = max(every, SHARE * (time.monotonic() - began))
             self._wake.wait(wait)
             self._wake.clear()
+
+    def _try_each(self, *steps: Callable[[], None]) -> None:
+        """Take every step, whatever becomes of the others; each new failure is told once."""
+        failed = [error for step in steps if (error := _failure_of(step)) is not None]
+        for error in failed:
+            if error.what not in self._refused:
+                self._announce.refuse(error)
+        self._refused = {error.what for error in failed}
 
     def _begin(self, recovery: Recovery) -> "Progress":
         """The progress of this recovery: it goes on where it was interrupted."""
@@ -115,11 +123,13 @@ class Teller:
 
         identity = recovery.working.identity
         name = f"{identity.core.hex()}-{identity.epoch}"
-        try:
+        before, known = None, None
+
+        def read() -> None:
+            nonlocal before, known
             before, known = self._desk.progress(), self._desk.known()
-        except StillhereError as error:
-            self._tell_once(error)
-            before = known = None
+
+        self._try_each(read)
         if before is not None and before.recovery == name:
             return before
         return Progress(name, self._began_at, paces_of(known))
@@ -142,10 +152,16 @@ class Teller:
                 progress = reach(progress, proving.kind + PROVEN, sample.seen_at)
         return observe(progress, sample)
 
-    def _tell_once(self, error: StillhereError) -> None:
-        if error.what != self._refused:
-            self._announce.refuse(error)
-        self._refused = error.what
+
+def _failure_of(step: Callable[[], None]) -> StillhereError | None:
+    """Why a step could not be taken, whatever the cause: the next one is tried all the same."""
+    try:
+        step()
+    except StillhereError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 (a thread that ends tells nobody anything)
+        return StillhereError(f"the page can't be made: {str(error) or type(error).__name__}")
+    return None
 
 
 def look(recovery: Recovery) -> "Sample":
