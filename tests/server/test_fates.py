@@ -107,6 +107,30 @@ def test_a_bucket_is_its_host_s_and_the_lock_is_not_on_the_keys(
     assert fate_of("s3://bucket/vault").host == HERE
 
 
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("192.0.2.10", ""),
+        ("[2001:db8::2:10]", ""),
+        ("s3.eu.example.org", "example.org"),
+        ("s3.one.co.uk", "one.co.uk"),
+        ("s3.co.uk", "s3.co.uk"),
+        ("objects.co", "objects.co"),
+        ("nas", "nas"),
+        ("127.0.0.2", HERE),
+        ("[::1]", HERE),
+    ],
+)
+def test_a_provider_is_a_domain_that_is_somebody_s(
+    monkeypatch: pytest.MonkeyPatch, host: str, provider: str
+) -> None:
+    """Two addresses that end alike are nobody's; two firms of one country are two."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://{host}:9000")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
+    assert fate_of("s3://bucket/vault").provider == provider
+
+
 def test_a_place_that_is_not_there_has_no_fate(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         fate_of(tmp_path / "nowhere")

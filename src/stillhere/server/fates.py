@@ -5,6 +5,7 @@ does. Whoever holds this machine can write there in either case, so the credenti
 unless the operator says that they are not; nobody but the operator knows whose a server is.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Iterable
@@ -19,7 +20,8 @@ from stillhere.vault.backends.access import read_access
 from stillhere.vault.backends.place import Place, is_remote, resolve
 
 HERE = "this machine"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+REGISTRIES = frozenset(("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"))
+"""Below a country's domain these are everybody's: example.co.uk is somebody, co.uk is nobody."""
 NETWORK = frozenset(
     (
         *("9p", "afs", "ceph", "cifs", "davfs", "davfs2", "glusterfs", "lustre", "nfs", "nfs4"),
@@ -55,9 +57,26 @@ def _fate_of_bucket(place: str) -> Fate:
     """A lock (`lock-days`) is no help: it is not on the keys, and without them all is noise."""
     access = read_access(place)
     host = urlsplit(access.endpoint).hostname or ""
-    if host in LOOPBACK:
+    if _is_here(host):
         return Fate(place, "", HERE, HERE, HERE)
-    return Fate(place, f"{host}/{access.bucket}", host, HERE, ".".join(host.split(".")[-2:]))
+    return Fate(place, f"{host}/{access.bucket}", host, HERE, _provider_of(host))
+
+
+def _is_here(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _provider_of(host: str) -> str:
+    """The domain that a server's name is in; "" for an address in numbers, which says nothing of
+    whose it is."""
+    with suppress(ValueError):
+        ipaddress.ip_address(host)
+        return ""
+    labels = host.rstrip(".").split(".")
+    country = len(labels[-1]) == 2 and labels[-2:-1] and labels[-2] in REGISTRIES
+    return ".".join(labels[-3 if country else -2 :])
 
 
 def _fate_of_folder(place: Path) -> Fate:
