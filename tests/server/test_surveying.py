@@ -457,6 +457,17 @@ def test_the_next_survey_goes_on_and_one_of_a_changed_vault_begins_anew(left: Le
     assert left.survey().before == 0
 
 
+def test_what_is_kept_of_a_survey_names_no_account(left: Left) -> None:
+    """It is still there when somebody is erased."""
+    left.survey()
+    (file,) = state_folder().glob(f"{left.service.kit.vault.hex()}.survey")
+    kept = file.read_bytes()
+    with left.service.at_work() as working:
+        accounts = [row.account for row in working.store.accounts.list()]
+    assert accounts
+    assert not [account for account in accounts if account in kept]
+
+
 def test_a_broken_memory_is_none(left: Left) -> None:
     left.survey()
     (file,) = state_folder().glob(f"{left.service.kit.vault.hex()}.survey")

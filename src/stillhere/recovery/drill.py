@@ -32,7 +32,6 @@ from stillhere.vault.image import load_image
 from stillhere.vault.opened import Vault
 
 KEPT = 40  # drills that a core remembers
-KEPT_FLAWS = 100  # of each
 PROVEN_AGAIN = 1000  # shelves with flaws; so many are no mistake
 
 Shelf = tuple[bytes, str]
@@ -220,14 +219,16 @@ def _incomplete(drilled: Core) -> Iterator[tuple[bytes, str, Verdict]]:
 
 
 def keep_drilled(sql: sqlite3.Connection, drilled: Drilled) -> None:
-    """Remember a drill, in the transaction at hand."""
-    short = msgspec.structs.replace(drilled, flaws=drilled.flaws[:KEPT_FLAWS])
-    kept = _read_drills(get_meta(sql, "drills"))
-    set_meta(sql, "drills", msgspec.msgpack.encode([*kept, short][-KEPT:]))
+    """Remember a drill, in the transaction at hand: its figures, and nothing that names an
+    account, since one that is erased meanwhile is to be forgotten."""
+    drills = [*_read_drills(get_meta(sql, "drills")), drilled][-KEPT:]
+    figures = [msgspec.structs.replace(one, flaws=[]) for one in drills]
+    set_meta(sql, "drills", msgspec.msgpack.encode(figures))
 
 
 def past_drills(core: Core) -> list[Drilled]:
-    """The drills that a core remembers, oldest first, each with its first flaws."""
+    """The drills that a core remembers, oldest first: how many shelves had flaws, and not
+    which."""
     return _read_drills(get_meta(core.reader(), "drills"))
 
 

@@ -5,9 +5,10 @@ go on from what is kept in the state folder, if nothing has changed since
 look for so many seconds, keep what was found, and tell
 """
 
+import hmac
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from stillhere.server.witness import file_of, recall
 from stillhere.vault.backends.place import Place, absolute
 from stillhere.vault.kit import Kit
 
+DIGEST_BYTES = 16
 OPEN_S = 60.0
 """How long a source may take to be opened and listed before the others are looked at without it."""
 
@@ -63,10 +65,11 @@ class Surveyed:
 
 class _Kept(msgspec.Struct, frozen=True):
     """What the state folder has of a survey: the state of each source, and what was found, by
-    kind and account."""
+    digests of the shelves that the kit alone can make. Nothing in it names an account: it is
+    still there when one is erased."""
 
     states: list[bytes]
-    found: dict[str, dict[bytes, Found]]
+    found: dict[bytes, Found]
 
 
 def survey(
@@ -88,11 +91,12 @@ def survey(
     flaws = [[*source.scan.flaws, *_behind(source, kit, witness)] for source in sources]
     file = config.state_folder() / f"{kit.vault.hex()}.survey"
     states = [source.state for source in (opened.together, *opened.apart)]
-    work = Survey(opened.together, opened.apart, {} if anew else _read(file, states))
+    names = _name(opened.together.scan.shelves, kit)
+    work = Survey(opened.together, opened.apart, {} if anew else _read(file, states, names))
     before, started = len(work.found), time.monotonic()
     work.look(lambda: _share(time.monotonic() - started, seconds), tick)
     taken = time.monotonic() - started
-    kept = _keep(file, states, work.found) if len(work.found) > before else True
+    kept = _keep(file, states, work.found, names) if len(work.found) > before else True
     causes = list(work.silent.values())
     together = Seen(opened.together.name, opened.together.scan.flaws) if opened.apart else None
     return Surveyed(
@@ -157,7 +161,16 @@ def _share(passed: float, seconds: float | None) -> float:
     return passed / seconds if seconds else 1.0
 
 
-def _read(file: Path, states: Sequence[bytes]) -> dict[Shelf, Found]:
+def _name(shelves: Iterable[Shelf], kit: Kit) -> dict[Shelf, bytes]:
+    """Each shelf's digest."""
+    key = kit.key_for("surveys")
+    return {
+        (kind, account): hmac.digest(key, account + kind.encode(), "sha256")[:DIGEST_BYTES]
+        for kind, account in shelves
+    }
+
+
+def _read(file: Path, states: Sequence[bytes], names: Mapping[Shelf, bytes]) -> dict[Shelf, Found]:
     """What an earlier survey found in the same sources, as they are now; else nothing."""
     try:
         kept = msgspec.msgpack.decode(file.read_bytes(), type=_Kept)
@@ -165,22 +178,18 @@ def _read(file: Path, states: Sequence[bytes]) -> dict[Shelf, Found]:
         return {}
     if kept.states != list(states):
         return {}
-    return {
-        (kind, account): one
-        for kind, accounts in kept.found.items()
-        for account, one in accounts.items()
-    }
+    return {shelf: kept.found[name] for shelf, name in names.items() if name in kept.found}
 
 
-def _keep(file: Path, states: list[bytes], found: dict[Shelf, Found]) -> bool:
+def _keep(
+    file: Path, states: list[bytes], found: Mapping[Shelf, Found], names: Mapping[Shelf, bytes]
+) -> bool:
     """Keep what was found, whole or not at all; whether it could be."""
-    by_kind: dict[str, dict[bytes, Found]] = {}
-    for (kind, account), one in found.items():
-        by_kind.setdefault(kind, {})[account] = one
+    by_digest = {names[shelf]: one for shelf, one in found.items()}
     draft = file.with_name(f"{file.name}.new")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_Kept(states, by_kind)))
+        draft.write_bytes(msgspec.msgpack.encode(_Kept(states, by_digest)))
         os.replace(draft, file)
     except OSError:
         return False

@@ -94,6 +94,11 @@ class Kit:
         """The kit as a QR code carries it."""
         return f"{_URI}{self.vault.hex()}:{self._key_text()}"
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key of 32 bytes for something that is kept outside the vault: who has no kit can't
+        make it."""
+        return self._derive(f"for {purpose}", 32)
+
     def _key_text(self) -> str:
         return b32encode(self.seed + _check(self.vault, self.seed)).decode().rstrip("=")
 
