@@ -26,6 +26,7 @@ from stillhere.errors import (
 )
 from stillhere.recovery.check import check
 from stillhere.recovery.recovery import Recovery
+from stillhere.replication import copies
 from stillhere.replication.compact import compact
 from stillhere.replication.copies import (
     Added,
@@ -359,6 +360,28 @@ def test_what_is_being_written_is_not_taken_for_left_over(
     segments = [name for name in objects(second) if name.endswith(".seg")]
     assert segments
     assert set(segments) <= objects(service.place).keys()
+
+
+def test_a_key_that_is_kept_anew_between_the_passes_is_the_new_one_in_the_new_copy(
+    service: Service, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its wrap was lost, so the old one opens nothing."""
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+    with core(service) as working:  # whoever made the account has its wrapping key in memory
+        for wrap in (service.place / "wraps").iterdir():
+            wrap.write_bytes(b"broken")
+
+        def between(home: Path, members: Members) -> None:
+            if members.joining:
+                assert "kept again" in str(verify(working).findings)
+            keep_members(home, members)
+
+        monkeypatch.setattr(copies, "keep_members", between)
+        add_copy(working, second, silently)
+    shutil.rmtree(service.place)
+    assert_back(service, second, tmp_path / "new", {anna: {"a.vcf"}})
 
 
 def test_a_copy_that_failed_when_a_compaction_ended_loses_nothing_in_time(

@@ -5,7 +5,8 @@
     take away segments that neither another copy nor the core has: nobody was told they are kept
     carry out the erasures there
 
-A pass that began after everybody writes there, too, leaves nothing out.
+A pass that began after everybody writes there, too, leaves nothing out, and nothing old in: what
+can be kept anew under its name is looked at in each pass.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ from stillhere.vault.segments import read_header
 
 Tick = Callable[[int, int], None]
 
+RENEWED = ("erasures/", "wraps/", "keys/", "names/")
+"""Where a name may get other bytes: every other object stays as it was made."""
+LOOKS = 10
+
 
 class Seeder:
     """Copies a core's vault into another place, pass by pass."""
@@ -46,6 +51,7 @@ class Seeder:
 
     def run(self) -> None:
         """One pass over everything but the beginnings of epochs. Raises BackendError."""
+        self._done = {name for name in self._done if not name.startswith(RENEWED)}
         self._copy_all(list_objects(self._source.backend))
         self._clear_journal()
         self._erase()
@@ -57,30 +63,43 @@ class Seeder:
     def _copy_all(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in self._done:
-                with suppress(Missing):  # taken away meanwhile
-                    self._copy(name)
+                self._copy(name)
                 self._done.add(name)
                 self._tick(len(self._done), len(self._done))
 
     def _copy(self, name: str) -> None:
+        for _ in range(LOOKS):
+            try:
+                data, proven = self._find(name)
+            except Missing:  # taken away meanwhile, or erased
+                if name.startswith(("keys/", "names/")):
+                    self._target.delete(name, durable=True)
+                return
+            try:
+                self._target.create(name, data)
+                self.copied += 1
+            except Exists:
+                if proven:
+                    self._compare(name, data)
+            if not name.startswith(RENEWED) or self._is_still(name, data):
+                return
+
+    def _find(self, name: str) -> tuple[bytes, bool]:
+        """An object from whichever copy proves it, and whether one did. Raises Missing."""
         try:
             data = find_proven(self._source, (name,), self._prove)
-            proven = True
         except Damaged:  # in every copy: it may be evidence
-            data, proven = self._source.backend.read(name), False
+            return self._source.backend.read(name), False
         if data is None:
-            return
+            raise Missing(name)
+        return data, True
+
+    def _is_still(self, name: str, data: bytes) -> bool:
+        """Whether nobody has kept it anew, or taken it away, since it was read."""
         try:
-            self._target.create(name, data)
-            self.copied += 1
-        except Exists:
-            if proven:
-                self._compare(name, data)
-        if name.startswith(("keys/", "names/")):
-            try:
-                self._source.backend.size(name)
-            except Missing:  # erased meanwhile
-                self._target.delete(name, durable=True)
+            return self._find(name)[0] == data
+        except Missing:
+            return False
 
     def _compare(self, name: str, data: bytes) -> None:
         """Another object of that name makes room for one that is proven."""
