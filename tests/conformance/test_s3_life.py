@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 from tests.conformance import liar as lies
+from tests.conformance.conftest import LOCKING
 from tests.conformance.liar import lying
 from tests.conformance.test_s3 import everywhere, overwrites
 from tests.rooms import bodies, put
 from tests.seaweed import Seaweed, environment
 from tests.server.processes import command, running
 
-from stillhere.errors import Unavailable
+from stillhere.errors import BadInput, Unavailable
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
 from stillhere.replication.copies import add_copy
@@ -190,6 +191,22 @@ def test_a_bucket_brings_back_what_burned_with_a_folder(
     recovery.run()
     assert bodies(working, ana) == before
     assert told[0] == "unreached"
+    working.close()
+
+
+def test_one_bucket_under_two_addresses_is_not_two_copies(
+    new_place: Callable[..., str], tmp_path: Path
+) -> None:
+    bucket = new_place(LOCKING)
+    found(tmp_path / "home", bucket)
+    working = open_core(tmp_path / "home")
+    with pytest.raises(BadInput, match="one place by two names"):
+        add_copy(working, f"{bucket}?lock-days=1", lambda done, total: None)
+    with pytest.raises(BadInput, match="lies within"):
+        add_copy(working, f"{bucket}/second", lambda done, total: None)
+    assert working.follower is not None
+    assert working.follower.members.places == [bucket]
+    put(working, working.store.accounts.create("ana"), "1.vcf")
     working.close()
 
 

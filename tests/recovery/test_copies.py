@@ -182,6 +182,18 @@ def test_a_copy_that_comes_back_while_a_recovery_goes_on_is_only_read(
     assert written == (str(worn.place),)
 
 
+def test_one_place_by_two_names_is_not_recovered_into_two_copies(
+    worn: Worn, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(worn.place)
+    before = worn.objects()
+    with pytest.raises(BadInput, match="one place by two names"):
+        replace(worn, more=(link,)).recovery(tmp_path / "home", Told()).begin()
+    assert worn.objects() == before, "nothing is sealed"
+    assert not (tmp_path / "home").exists()
+
+
 def test_no_copy_at_all_is_no_vault_and_another_service_s_is_a_mistake(
     worn: Worn, tmp_path: Path
 ) -> None:

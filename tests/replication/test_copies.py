@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 from tests.conformance import file_systems
 from tests.rooms import Service, bodies, make_service, put
 
+from stillhere import config
 from stillhere.errors import (
     BadInput,
     Damaged,
@@ -571,3 +574,46 @@ def test_a_place_by_another_name_is_no_other_place(
     link.symlink_to(service.place)
     with pytest.raises(BadInput, match="only copy"):
         add(service, link)
+
+
+def test_a_folder_within_a_copy_is_no_other_place(service: Service, tmp_path: Path) -> None:
+    for place in (service.place / "second", tmp_path):
+        with pytest.raises(BadInput, match="lies within"):
+            add(service, place)
+    assert not (service.place / "second").exists()
+
+
+def test_a_place_that_is_mounted_twice_is_not_two_copies(service: Service, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    again.mkdir()
+    config.save(service.home, config.Settings(vault=str(service.place)))
+    before, members = objects(service.place), read_members(service.home, "here")
+    mounting = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"']
+    mounted = [*mounting, str(service.place), str(again)]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*mounted, "true"], check=False).returncode
+    ):
+        pytest.skip("nothing can be mounted here")
+    adding = [sys.executable, "-m", "stillhere", "vault", "add", str(again)]
+    done = subprocess.run(
+        [*mounted, *adding, "--home", str(service.home)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{again} and {service.place} are one place by two names" in done.stderr
+    assert read_members(service.home, "here") == members
+    assert objects(service.place) == before
+
+
+def test_copies_that_have_moved_into_one_place_are_not_two(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    add(service, second)
+    link = tmp_path / "link"
+    link.symlink_to(service.place)
+    with pytest.raises(BadInput, match="one place by two names"):
+        open_core(service.home, service.place, more=[link])

@@ -59,6 +59,7 @@ from stillhere.vault.anchor import read_anchor
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.place import Place
+from stillhere.vault.copied import check_copies_apart
 from stillhere.vault.epochs import read_epochs
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
@@ -103,12 +104,14 @@ class Recovery:
         """Steps 0 to 4: returns a core that may serve at once, knock by knock.
 
         Raises NotAVault, FutureVault, WrongKit and Behind (nothing was sealed), BadInput for a
-        home that is in use, Fenced when another recovery was first."""
+        home that is in use or a copy that is named twice, Fenced when another recovery was
+        first."""
         checked = self._checked = check(self._places[0], self._kit, self._places[1:])
         for one in checked.unreached:
             self._announce("unreached", place=one.place, cause=one.cause.what)
         with suppress(BackendError):  # one that can't be written is read all the same
             checked.vault.backend.prove()
+        check_copies_apart(checked.vault.backend)
         self._lacking = find_behind(checked, self._seen, accepted=self._behind)
         core, identity = open_home(self._home, checked)
         if not identity.recovering:

@@ -40,8 +40,8 @@ from stillhere.store.core import Core, lock_home
 from stillhere.vault.backends import Backend, BackendError, Exists
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.directory import Directory
-from stillhere.vault.backends.place import Place, absolute, open_place, resolve
-from stillhere.vault.backends.probe import PROBES, probe
+from stillhere.vault.backends.place import Place, absolute, lies_within, open_place, resolve
+from stillhere.vault.backends.probe import PROBES, check_apart, probe
 from stillhere.vault.epochs import read_writers
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.opened import Vault, mend_format, open_vault
@@ -85,7 +85,7 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
         fresh = target not in set(map(resolve, members.places))
         joining = fresh or (members.joining and resolve(members.places[-1]) == target)
         vault = Vault(Copies(others), working.vault.format, working.vault.verifier)
-        backend = _prepare(place, vault, working.identity.epoch)
+        backend = _prepare(place, others, vault, working.identity.epoch)
         _check_names((*others, backend))
         seeder = Seeder(vault, backend, working, tick)
         seeder.run()
@@ -107,6 +107,16 @@ def add_copy(working: Working, place: Place, tick: Tick) -> Added:
             keep_members(home, members)
             follower.follow()
         return Added(members, seeder.copied)
+
+
+def _check_outside(place: str, others: Iterable[Backend]) -> None:
+    for other in others:
+        if lies_within(place, other.place) or lies_within(other.place, place):
+            raise BadInput(
+                f"one of {place} and {other.place} lies within the other",
+                safe="nothing was changed",
+                hint="two copies of a vault need two places, apart from each other",
+            )
 
 
 def _check_names(copies: Iterable[Backend]) -> None:
@@ -173,8 +183,10 @@ def tell_removed(place: Place, removed: Removed) -> None:
             open_place(place).create(*removed.record)
 
 
-def _prepare(place: Place, vault: Vault, epoch: int) -> Backend:
-    """A place that is empty, or holds this vault or a part of it, as far as this epoch."""
+def _prepare(place: Place, others: Sequence[Backend], vault: Vault, epoch: int) -> Backend:
+    """A place that is empty, or holds this vault or a part of it, as far as this epoch, and that
+    is none of the others by another name."""
+    _check_outside(resolve(place), others)
     backend = open_place(place, create=True)
     root = bytes.fromhex(vault.format.root)
     if set(backend.names("")) - {PROBES}:
@@ -189,6 +201,7 @@ def _prepare(place: Place, vault: Vault, epoch: int) -> Backend:
         _check_unsealed(Vault(backend, vault.format, vault.verifier), epoch)
     else:
         probe(backend)
+    check_apart(backend, others)
     backend.prove()
     mend_format(Vault(backend, vault.format, vault.verifier))
     return open_place(place)

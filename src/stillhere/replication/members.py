@@ -23,6 +23,7 @@ from stillhere.store.core import Identity
 from stillhere.vault.backends import Backend
 from stillhere.vault.backends.copies import Copies, without
 from stillhere.vault.backends.place import Place, absolute, open_place, resolve
+from stillhere.vault.copied import check_copies_apart
 from stillhere.vault.opened import Vault, open_vault
 
 FILE = "copies.json"
@@ -91,8 +92,11 @@ class Follower:
         self._mutex = Lock()
         self._held: IO[bytes] | None = None
         self._seen: tuple[int, int] | None = None
-        self.members = choose(read_members(home, place), given)
+        kept = read_members(home, place)
+        self.members = choose(kept, given)
         self.copies = copies or Copies([open_place(one) for one in self.members.places])
+        if copies is None and self.members.places != kept.places:  # moved, and perhaps together
+            check_copies_apart(self.copies)
         self._hold(self.members.generation)
         try:
             self.follow()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from stillhere.errors import BadInput, FutureVault, NotAVault, RefusedVault, Una
 from stillhere.vault.backends import Backend, BackendError
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.place import Place, is_remote, open_place, resolve
+from stillhere.vault.backends.probe import check_apart
 from stillhere.vault.layout import numbers_of
 from stillhere.vault.opened import Vault, open_vault
 
@@ -53,6 +55,15 @@ def open_reached(
     reached.sort(key=lambda one: -one.epoch)
     backends = [one.backend for one in reached]
     return open_vault(Copies(backends), root_public), unreached
+
+
+def check_copies_apart(backend: Backend) -> None:
+    """See that no two copies behind a backend are one place by two names, as far as they can be
+    written. Raises BadInput."""
+    copies = backend.written if isinstance(backend, Copies) else ()
+    for copy in copies:
+        with suppress(BackendError):
+            check_apart(copy, [other for other in copies if other is not copy])
 
 
 def places_of(backend: Backend) -> tuple[str, ...]:

@@ -29,6 +29,14 @@ def resolve(place: Place) -> str:
     return str(read_address(str(place))) if is_remote(place) else str(Path(place).resolve())
 
 
+def lies_within(place: str, other: str) -> bool:
+    """Whether a resolved place is a folder below another one."""
+    if is_remote(place) != is_remote(other):
+        return False
+    inner, outer = (one.partition("?")[0].rstrip("/") for one in (place, other))
+    return inner.startswith(f"{outer}/")
+
+
 def open_place(place: Place, *, create: bool = False) -> Backend:
     """What keeps objects in a place; ``create`` lets a vault begin there.
 

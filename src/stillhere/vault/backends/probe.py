@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
 
-from stillhere.errors import NotAVault
-from stillhere.vault.backends import Backend, BackendError, Exists
+from stillhere.errors import BadInput, NotAVault
+from stillhere.vault.backends import Backend, BackendError, Exists, Missing
 
 PROBES = "probe"
 
@@ -30,6 +32,29 @@ def probe(backend: Backend, racers: int = 0) -> None:
         safe="nothing was kept there",
         hint="use a place that honours create-only writes (If-None-Match on S3)",
     )
+
+
+def check_apart(backend: Backend, others: Sequence[Backend]) -> None:
+    """See that what is made in a place is seen in none of the others: one place by two names
+    (a mount, a link, an address with ``?lock-days`` and one without) is not two copies.
+
+    Raises BadInput, BackendError when it could not be tried."""
+    if not others:
+        return
+    name = _probe_name()
+    backend.create(name, b"here")
+    try:
+        for other in others:
+            with suppress(Missing, BackendError):
+                other.size(name)
+                raise BadInput(
+                    f"{backend.place} and {other.place} are one place by two names:"
+                    " what is made in one is seen in the other",
+                    safe="nothing was changed",
+                    hint="two copies of a vault need two places; name this one once",
+                )
+    finally:
+        backend.delete(name)
 
 
 def _race(backend: Backend, racers: int) -> int:
