@@ -8,36 +8,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.faults.cut_off import (
+    AGAIN_S,
+    PATIENCE_S,
+    SETTINGS,
+    WINDOW_S,
+    CutOff,
+    eventually,
+    is_behind,
+)
 from tests.faults.witness import Witness, assert_not_now, assert_vault_has_all, at_work
 from tests.live.client import Client, read_multistatus, sync_body
 from tests.live.core import Core, Process
 from tests.live.disk import moody_disk
-
-WINDOW_S = 4
-SETTINGS = {
-    "ack": "core",
-    "ack_window_s": WINDOW_S,
-    "rollup_segments": 4,
-    "compact_every_s": 1,
-    "fence_check_s": 1,
-}
-PATIENCE_S = 30.0
-AGAIN_S = 0.05
-
-
-class CutOff(Core):
-    """A core whose server sees the vault through a link, which a test cuts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.link = folder / "link"
-        super().__init__(folder, ["ana"], settings=SETTINGS | {"vault": str(self.link)})
-        self.heal()
-
-    def cut(self) -> None:
-        self.link.unlink()
-
-    def heal(self) -> None:
-        self.link.symlink_to(self.vault)
 
 
 @pytest.fixture
@@ -48,17 +31,6 @@ def core(tmp_path: Path) -> CutOff:
 @pytest.fixture
 def ana(core: CutOff) -> Witness:
     return Witness(core.logins[0])
-
-
-def eventually(happens: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not happens():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(AGAIN_S)
-
-
-def is_behind(core: Core) -> bool:
-    return any((core.home / "spool").rglob("*.seg"))
 
 
 def put_while(

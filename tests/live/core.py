@@ -149,11 +149,10 @@ class Core:
         self._tune()
         return self._start("serve", "--home", self.home)
 
-    def recover(self) -> Process:
+    def recover(self, *more: str | Path) -> Process:
         """Goes on with, or begins, a recovery into the home at hand."""
-        return self._start(
-            "recover", "--vault", self.vault, "--kit", self.kit, "--home", self.home, "--serve"
-        )
+        where = ("--vault", self.vault, "--kit", self.kit, "--home", self.home)
+        return self._start("recover", *where, "--serve", *more)
 
     def wait_for_words(self, words: bytes) -> None:
         """Returns when the server at hand has said this since it was started. Raises Silent."""

@@ -125,11 +125,18 @@ def list_others(notes: Iterable[Note]) -> list[str]:
     """What else was noted, each thing once; salvaged changes are counted."""
     notes = list(notes)
     told = {note.what for note in notes} - _TOLD_APART
-    salvaged = Counter(note.text("whence") for note in notes if note.what == SALVAGED)
+    salvaged = [note for note in notes if note.what == SALVAGED]
+    by_whence = Counter(note.text("whence") for note in salvaged)
+    deleted = Counter(note.text("whence") for note in salvaged if note.said.get("deleted"))
     return sorted(told) + [
-        f"{count(number, 'change')} came back that only {whence} had; there may have been more"
-        for whence, number in salvaged.items()
+        f"{count(number, 'change')} came back that only {whence} had"
+        f"{_of_them(deleted[whence])}; there may have been more"
+        for whence, number in by_whence.items()
     ]
+
+
+def _of_them(deletions: int) -> str:
+    return f", {count(deletions, 'deletion')} among them" if deletions else ""
 
 
 def list_opened(notes: Iterable[Note]) -> list[str]:

@@ -62,13 +62,12 @@ class ShelfWrite(RowShelf):
             self._heal_twins(digest, body, except_for=(collection, href))
         return record
 
-    def delete(self, collection: str, href: str) -> None:
-        """Delete a present or held record and leave its tombstone."""
+    def delete(self, collection: str, href: str) -> int:
+        """Delete a present or held record and leave its tombstone; returns that one's position."""
         record = self.record(collection, href)
         if record is None:
-            self._change(Op.DELETE, collection, href, "", "", "", _EMPTY, None, 0)
-        else:
-            self._delete(record)
+            return self._change(Op.DELETE, collection, href, "", "", "", _EMPTY, None, 0).seq
+        return self._delete(record)
 
     def keep_conflict(self, collection: str, href: str, body: bytes) -> None:
         """Keep a revision that lost against a newer one, in the owner's history."""
@@ -132,17 +131,18 @@ class ShelfWrite(RowShelf):
         self._change_of(Op.PUT, twin, body)
         self._note_end(HEALED, twin, {"same": 1})
 
-    def _delete(self, record: Record) -> None:
-        self._change_of(Op.DELETE, record, None)
+    def _delete(self, record: Record) -> int:
+        tombstone = self._change_of(Op.DELETE, record, None)
         if record.state == State.HELD:
             self._note_end(GIVEN_UP, record, {})
+        return tombstone.seq
 
     def _note_end(self, what: str, held: Record, more: dict[str, str | int]) -> None:
         about = {"collection": held.collection, "href": held.href, "uid": held.uid}
         self.note(what, about | more | {"whence": self.whence})
 
-    def _change_of(self, op: Op, record: Record, body: bytes | None) -> None:
-        self._change(
+    def _change_of(self, op: Op, record: Record, body: bytes | None) -> Record:
+        return self._change(
             op,
             record.collection,
             record.href,

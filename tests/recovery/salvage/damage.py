@@ -8,12 +8,15 @@ import sqlite3
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from tests.rooms import Content
+from tests.rooms import Content, Service, contents
 
 from stillhere.recovery.salvage.file import LOG, OWN_PAGE_SIZE
+from stillhere.recovery.salvage.salvage import salvage
 from stillhere.recovery.salvage.scan import Salvage
 from stillhere.recovery.salvage.wanted import Wanted
+from stillhere.replication.start import Working
 from stillhere.store import Record, State
 
 Bodies = dict[bytes, bytes]
@@ -91,3 +94,23 @@ def searched(path: Path, core: Core) -> Bodies:
     """The bodies that salvage finds when asked for everything that was there."""
     with Salvage(path) as salvage:
         return dict(salvage.bodies(Wanted(core.present)))
+
+
+class Told(list[dict[str, Any]]):
+    """What was announced."""
+
+    def __call__(self, event: str, **facts: object) -> None:
+        self.append({"event": event, **facts})
+
+
+def copy_core(service: Service, working: Working, folder: Path) -> Core:
+    """A copy of a service's core as it is now."""
+    core = Core(service.home / "core.sqlite", contents(working))
+    return core.copy(folder)
+
+
+def salvaged(working: Working, *cores: Core) -> dict[str, Any]:
+    """Search damaged cores; what was announced of the last."""
+    told = Told()
+    salvage(working, [core.path for core in cores], told)
+    return told[-1]

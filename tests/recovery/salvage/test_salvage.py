@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.recovery.salvage.damage import Core
+from tests.recovery.salvage.damage import Core, copy_core, salvaged
 from tests.rooms import (
     CONTACTS,
     Service,
     bodies,
     content_of,
-    contents,
     delete,
     image_of,
     make_service,
@@ -25,20 +23,13 @@ from tests.rooms import (
 
 from stillhere.errors import BadInput
 from stillhere.recovery.salvage import heal, merge
-from stillhere.recovery.salvage.salvage import check_files, salvage
+from stillhere.recovery.salvage.salvage import check_files
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.server.learned import list_ended, list_others, read_notes
 from stillhere.store import NewAccount, State
 
 LOST = {f"{n}.vcf": b"lost %d " % n * 300 for n in range(40)}
-
-
-class Told(list[dict[str, Any]]):
-    """What was announced."""
-
-    def __call__(self, event: str, **facts: object) -> None:
-        self.append({"event": event, **facts})
 
 
 @pytest.fixture
@@ -50,17 +41,6 @@ def tmp_path() -> Iterator[Path]:
 @pytest.fixture
 def service(tmp_path: Path) -> Service:
     return make_service(tmp_path)
-
-
-def copy_core(service: Service, working: Working, folder: Path) -> Core:
-    core = Core(service.home / "core.sqlite", contents(working))
-    return core.copy(folder)
-
-
-def salvaged(working: Working, *cores: Core) -> dict[str, Any]:
-    told = Told()
-    salvage(working, [core.path for core in cores], told)
-    return told[-1]
 
 
 def without_bodies(service: Service, kind: str = CONTACTS) -> None:
@@ -195,7 +175,7 @@ def test_changes_that_only_the_core_had_are_merged(cut: tuple[Working, bytes, Co
         assert [book.name for book in shelf.collections()] == [CONTACTS, "work"]
         assert shelf.all_bodies("work")[0][1] == b"boss"
         assert shelf.last_seq >> 40 == working.identity.epoch
-    assert (told["written"], told["deleted"], told["history"]) == (4, 1, 0)
+    assert (told["written"], told["deleted"], told["history"]) == (4, 2, 0)
 
 
 def test_many_changes_are_merged_in_turns(
@@ -205,7 +185,7 @@ def test_many_changes_are_merged_in_turns(
     monkeypatch.setattr(merge, "IN_A_WRITE", 1)
     told = salvaged(working, core)
     assert bodies(working, anna) == AFTER
-    assert (told["written"], told["deleted"], told["history"]) == (4, 1, 0)
+    assert (told["written"], told["deleted"], told["history"]) == (4, 2, 0)
 
 
 def test_merging_again_changes_nothing(cut: tuple[Working, bytes, Core]) -> None:
@@ -224,9 +204,11 @@ def test_a_merged_change_says_whence(cut: tuple[Working, bytes, Core]) -> None:
     salvaged(working, core)
     notes = read_notes(working.core.reader(), anna, CONTACTS)
     assert {note.text("whence") for note in notes} == {"the damaged core core.sqlite"}
-    assert list_others(notes) == [
-        "5 changes came back that only the damaged core core.sqlite had; there may have been more"
-    ]
+    (told,) = list_others(notes)
+    assert told == (
+        "6 changes came back that only the damaged core core.sqlite had, 2 deletions among them;"
+        " there may have been more"
+    )
 
 
 def test_newer_changes_stay_and_the_older_ones_go_into_history(

@@ -4,7 +4,7 @@ find the rows whose positions lie beyond where the recovery found the end of the
     the newest of each record that can still be read, with its body proven
 write them as changes of today, in the order in which they were made
     what was changed since the recovery stays: the older revision goes into the history
-    a deletion counts only of the very revision that is there
+    what was deleted is deleted, whichever revision of it the vault still had
 
 Only rows that a page's own array of cells names come here, and only those of people's records:
 log-ins are not taken from a file that nothing has signed.
@@ -36,8 +36,8 @@ IN_A_WRITE = 200  # changes, so that others need not wait long
 
 Name = tuple[str, str]
 Restored = dict[Name, tuple[int, int]]
-"""Records that were brought back: the position of the change that did it, and the one that they
-had been at before they were lost."""
+"""Records whose changes were brought back: the position of the change that did it, and the one
+that was lost."""
 
 
 class Merged(NamedTuple):
@@ -74,7 +74,7 @@ def merge(store: Store, salvage: Salvage) -> Merged:
             ordered = sorted(found.values(), key=lambda row: row.record.seq)
             for first in range(0, len(ordered), IN_A_WRITE):
                 rows_now = ordered[first : first + IN_A_WRITE]
-                write = partial(_merge, store.epoch, restored, rows_now, whence)
+                write = partial(_merge, restored, rows_now, whence)
                 with suppress(Closed, NotFound):  # closed, or erased since
                     merged = merged.plus(store.write(*shelf, write, device="operator").result())
     return merged
@@ -131,30 +131,26 @@ def _read_restored(core: Core, shelf: Shelf) -> Restored:
     return restored
 
 
-def _merge(
-    epoch: int, restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfWrite
-) -> Merged:
+def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfWrite) -> Merged:
     shelf.whence = whence
     books = {collection.name for collection in shelf.collections()} | {""}
-    since = {
-        (book, record.href)
-        for book in books
-        for record in shelf.changes(book, seq_of(epoch, 0)).records
-    }
+    since = _read_since(shelf, books, min(row.record.seq for row in rows))
     gone: set[Name] = set()
     merged = Merged()
     for _, record, body in rows:
         name = record[:2]
         now = shelf.record(*name)
+        last = max(since.get(name, 0), now.seq if now is not None else 0)
         brought, was = restored.get(name, (0, 0))
-        again = now is not None and now.seq == brought and was < record.seq
-        free = name not in since or again
+        again = last == brought and was < record.seq
+        free = epoch_of(last) <= epoch_of(record.seq) or again
         if record.state == State.DELETED:
-            if free and _is_deleted(shelf, now, record, gone):
-                shelf.delete(*name)
+            # one that the vault never had leaves its tombstone too: a phone may have it
+            if free and record.collection in books and _is_empty(shelf, record, gone):
                 gone.add(name)
+                books -= set() if record.collection else {record.href}
                 merged = merged.plus(Merged(deleted=1))
-                _note(shelf, record, 0)
+                _note(shelf, record, shelf.delete(*name), deleted=1)
         elif body is None or (now is not None and now.digest == record.digest):
             continue
         elif free and record.collection in books and not _is_taken(shelf, record, gone):
@@ -175,10 +171,15 @@ def _merge(
     return merged
 
 
-def _is_deleted(shelf: ShelfWrite, now: Record | None, tombstone: Record, gone: set[Name]) -> bool:
-    """Whether it was this very revision that was deleted; an address book only when empty."""
-    if now is None or now.digest != tombstone.digest:
-        return False
+def _read_since(shelf: ShelfWrite, books: set[str], first: int) -> dict[Name, int]:
+    """Where what was changed in later epochs than that of a position was changed last."""
+    after = seq_of(epoch_of(first) + 1, 0)
+    changed = (record for book in books for record in shelf.changes(book, after).records)
+    return {record[:2]: record.seq for record in changed}
+
+
+def _is_empty(shelf: ShelfWrite, tombstone: Record, gone: set[Name]) -> bool:
+    """Whether nothing is lost with a record: a collection goes only without anything in it."""
     return bool(tombstone.collection) or all(
         record[:2] in gone for record in shelf.records(tombstone.href)
     )
@@ -192,9 +193,8 @@ def _is_taken(shelf: ShelfWrite, record: Record, gone: set[Name]) -> bool:
     return other is not None and other.href != record.href and other[:2] not in gone
 
 
-def _note(shelf: ShelfWrite, record: Record, at: int) -> None:
-    """Say whence a change came, the position that it ``was`` at, and where it is now (0: it is
-    a deletion)."""
+def _note(shelf: ShelfWrite, record: Record, at: int, **more: int) -> None:
+    """Say whence a change came, the position that it ``was`` at, and where it is now."""
     about: dict[str, str | int] = {"collection": record.collection, "href": record.href}
     about |= {"uid": record.uid, "was": record.seq, "at": at, "whence": shelf.whence}
-    shelf.note(SALVAGED, about)
+    shelf.note(SALVAGED, {**about, **more})

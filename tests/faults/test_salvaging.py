@@ -1,0 +1,87 @@
+"""What only a core had that acknowledged without its vault: lost with it, and found in its file."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.faults.cut_off import SETTINGS, CutOff, eventually, is_behind
+from tests.faults.witness import at_work
+from tests.live.client import Client, read_multistatus, sync_body
+from tests.live.core import Process
+
+WINDOW_S = 30  # all that is done here while the vault is away is done within it
+CARD = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:{0}\r\nFN:{1}\r\nEND:VCARD\r\n"
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> CutOff:
+    return CutOff(tmp_path, {**SETTINGS, "ack_window_s": WINDOW_S})
+
+
+class Phone:
+    """Ana's phone: what it is answered is what it believes."""
+
+    def __init__(self, core: CutOff, server: Process) -> None:
+        self._client = Client(server.wait_for("serving")["url"], core.logins[0])
+        self.close = self._client.close
+        self._book = core.logins[0].book
+
+    def put(self, name: str, words: str) -> None:
+        body = CARD.format(name, words).encode()
+        assert self._client.ask("PUT", f"{self._book}{name}", body).status in (201, 204)
+
+    def delete(self, name: str) -> None:
+        assert self._client.ask("DELETE", f"{self._book}{name}").status == 204
+
+    def card(self, name: str) -> str:
+        """The words on a card, "" where there is none."""
+        answer = self._client.ask("GET", f"{self._book}{name}")
+        return answer.body.decode().split("FN:")[1].split("\r")[0] if answer.body else ""
+
+    def sync(self, token: str = "") -> tuple[str, dict[str, int]]:
+        """The new token, and the status of what changed."""
+        answer = self._client.ask("REPORT", self._book, sync_body(token), Depth="1")
+        assert answer.status == 207
+        told = read_multistatus(answer.body, self._book)
+        return told.token, {entry.href: entry.status for entry in told.entries}
+
+
+def damage(home: Path) -> Path:
+    """Wreck the beginnings of a core's files, so that SQLite can't open it; returns its file."""
+    for name in ("core.sqlite", "core.sqlite-wal"):
+        with (home / name).open("r+b") as file:
+            file.write(bytes(32))
+    return home / "core.sqlite"
+
+
+def test_what_was_deleted_in_the_window_stays_deleted(core: CutOff) -> None:
+    server = core.serve()
+    with at_work(server, []), closing(Phone(core, server)) as phone:
+        for name in ("kept", "old", "edited"):
+            phone.put(name, "before")
+        eventually(lambda: not is_behind(core))
+        core.cut()
+        phone.put("edited", "after")
+        phone.put("old", "after")
+        phone.put("brief", "never shipped")
+        token, seen = phone.sync()
+        assert seen.keys() == {"kept", "old", "edited", "brief"}
+        phone.delete("old")
+        phone.delete("brief")
+        phone.put("new", "after")
+    core.heal()
+    file = damage(core.home)
+    core.move()
+    recovery = core.recover("--salvage", file)
+    with at_work(recovery, []), closing(Phone(core, recovery)) as phone:
+        told = recovery.wait_for("salvaged")
+        assert (told["written"], told["deleted"], told["history"]) == (2, 2, 0)
+        words = {name: phone.card(name) for name in ("kept", "edited", "new")}
+        assert words == {"kept": "before", "edited": "after", "new": "after"}
+        _, changed = phone.sync(token)
+        assert changed["old"] == changed["brief"] == 404, "the phone is told of both deletions"
+        assert sorted(phone.sync()[1]) == ["edited", "kept", "new"]
+    assert "2 deletions among them" in core.report("ana")
+    assert core.verify()[0] == 0
