@@ -32,6 +32,16 @@ def place(folder: Path, number: int, state: State) -> Directory:
     return backend
 
 
+def believe(name: str, data: bytes) -> None:
+    """Whatever a copy has, it is what was made."""
+
+
+def prove(name: str, data: bytes) -> None:
+    """What was made is mine or another's; anything else is broken."""
+    if data not in (MINE, OTHER):
+        raise Damaged(f"{name} is not what was made")
+
+
 def tell(number: int) -> list[Sequence[State]]:
     return list(product(STATES, repeat=number))
 
@@ -74,11 +84,11 @@ def test_the_first_decides_and_a_create_is_done_when_all_have_it(
     backends = [place(tmp_path, *one) for one in enumerate(states)]
     expected = outcome_of_create(states)
     if expected is None:
-        Copies(backends).create(NAME, MINE)
+        Copies(backends, proof=believe).create(NAME, MINE)
         assert set(states_of(backends)) == {MINE}
     else:
         with pytest.raises(expected):
-            Copies(backends).create(NAME, MINE)
+            Copies(backends, proof=believe).create(NAME, MINE)
     assert states_of(backends) == after_create(states)
 
 
@@ -125,8 +135,45 @@ def test_a_create_that_came_half_way_is_completed_by_the_next_whoever_that_is(
     shutil.move(tmp_path / "unmounted", tmp_path / "1")
     assert states_of(backends) == [MINE, ABSENT]
     with pytest.raises(Exists):
-        Copies(backends).create(NAME, OTHER)
+        Copies(backends, proof=believe).create(NAME, OTHER)
     assert states_of(backends) == [MINE, MINE]
+
+
+@pytest.mark.parametrize(
+    ("there", "then"),
+    [
+        ([b"noise", ABSENT], [b"noise", ABSENT]),
+        ([b"noise", ABSENT, OTHER], [b"noise", OTHER, OTHER]),
+        ([b"noise", MINE, ABSENT], [b"noise", MINE, MINE]),
+        ([b"noise", b"static", ABSENT], [b"noise", b"static", ABSENT]),
+        ([OTHER, ABSENT, b"noise"], [OTHER, OTHER, b"noise"]),
+        ([MINE, ABSENT, b"noise"], [MINE, MINE, b"noise"]),
+    ],
+)
+def test_what_is_broken_in_the_first_copy_is_handed_on_to_nobody(
+    tmp_path: Path, there: Sequence[State], then: Sequence[State]
+) -> None:
+    backends = [place(tmp_path, *one) for one in enumerate(there)]
+    with pytest.raises(Exists):
+        Copies(backends, proof=prove).create(NAME, MINE)
+    assert states_of(backends) == then
+
+
+def test_who_can_prove_nothing_hands_on_nothing_but_their_own(tmp_path: Path) -> None:
+    backends = [place(tmp_path, *one) for one in enumerate([OTHER, ABSENT])]
+    with pytest.raises(Exists):
+        Copies(backends).create(NAME, MINE)
+    with pytest.raises(Exists):
+        Copies(backends).create(NAME, OTHER)
+    assert states_of(backends) == [OTHER, OTHER]
+
+
+def test_a_copy_that_is_only_read_from_now_on_is_asked_last(tmp_path: Path) -> None:
+    first, second = place(tmp_path, 0, MINE), place(tmp_path, 1, OTHER)
+    copies = Copies([first, second])
+    copies.only_read([first])
+    assert copies.read(NAME) == OTHER
+    assert list(each(copies)) == [second, first]
 
 
 def test_a_seal_in_one_copy_alone_stops_whoever_writes(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ from stillhere.replication.verify import verify
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.epochs import read_epochs, seal_writers
+from stillhere.vault.layout import root_name
+from stillhere.vault.manifests import complete_root, read_root
 from stillhere.vault.opened import Vault
 from stillhere.vault.sets import read_set
 
@@ -555,6 +557,25 @@ def test_adding_a_copy_again_heals_it_from_the_other(
     assert objects(service.place) == whole
     with core(service) as working:
         assert verify(working).proven
+
+
+def test_what_is_broken_in_the_first_copy_is_not_made_in_another(
+    service: Service, second: Path, tmp_path: Path
+) -> None:
+    """A root manifest that one copy lacks comes from the one that proves it."""
+    third = tmp_path / "third"
+    add(service, second)
+    add(service, third)
+    with core(service) as working:
+        put(working, working.store.accounts.create("anna"), "a.vcf")
+        compact(working)
+        root = read_root(working.vault)
+        name = root_name(root.number)
+        whole = (third / name).read_bytes()
+        (service.place / name).write_bytes(b"broken")
+        (second / name).unlink()
+        complete_root(working.vault, root)
+        assert (second / name).read_bytes() == whole
 
 
 def test_where_an_object_could_be_seen_half_written_there_is_no_second_copy(

@@ -43,7 +43,14 @@ from stillhere.recovery.knock import Knocks
 from stillhere.recovery.mirror import Proving, buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
 from stillhere.recovery.report import Tally, tally_verdicts
-from stillhere.recovery.seal import keep_sealed, not_sealed, open_home, record_sealed, seal
+from stillhere.recovery.seal import (
+    keep_sealed,
+    not_sealed,
+    open_home,
+    prove_by_kit,
+    record_sealed,
+    seal,
+)
 from stillhere.recovery.unpack import Bulk, Stage, unpack
 from stillhere.recovery.workers import Workers
 from stillhere.replication.members import Follower
@@ -112,6 +119,7 @@ class Recovery:
         with suppress(BackendError):  # one that can't be written is read all the same
             checked.vault.backend.prove()
         check_copies_apart(checked.vault.backend)
+        prove_by_kit(checked)
         self._lacking = find_behind(checked, self._seen, accepted=self._behind)
         core, identity = open_home(self._home, checked)
         if not identity.recovering:

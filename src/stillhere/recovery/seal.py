@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import BadInput, Fenced, NotAVault
+from stillhere.errors import BadInput, Fenced, NotAVault, NotFound
 from stillhere.recovery.check import Checked
 from stillhere.replication.found import new_identity
 from stillhere.replication.members import Members, keep_members, read_members
@@ -39,6 +39,7 @@ from stillhere.vault.erasures import read_erasures
 from stillhere.vault.layout import epoch_name, twin
 from stillhere.vault.manifests import read_root
 from stillhere.vault.opened import Vault, mend_format
+from stillhere.vault.proof import Proof
 from stillhere.vault.sets import keep_set
 from stillhere.vault.signing import Signer
 from stillhere.vault.tail import list_journal
@@ -81,6 +82,19 @@ def open_home(home: Path, checked: Checked) -> tuple[Core, Identity]:
     core.keep_identity(identity, core.reader())
     core.checkpoint()
     return core, identity
+
+
+def prove_by_kit(checked: Checked) -> None:
+    """What one copy of the vault hands on to another while they are sealed is proven by what the
+    kit opens."""
+    copies = checked.vault.backend
+    if isinstance(copies, Copies):
+        keys = checked.service.names, checked.journal_keys
+        copies.proof = Proof(checked.vault, *keys, _no_account)
+
+
+def _no_account(account: bytes) -> bytes:
+    raise NotFound(f"no key of account {account.hex()} is needed to seal")
 
 
 def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -> bool:

@@ -33,6 +33,7 @@ from stillhere.replication.members import (
     read_members,
     wait_for_all,
 )
+from stillhere.replication.proving import prove_by_core
 from stillhere.replication.seed import Seeder, Tick
 from stillhere.replication.slots import sealed
 from stillhere.replication.start import Working, prove_newest
@@ -152,6 +153,7 @@ def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
             record = None
             if not (members.joining and rest == members.places[:-1]):
                 vault = open_own(Copies([open_place(one) for one in rest]), identity)
+                prove_by_core(core, identity, vault)
                 prove_newest(identity, vault)
                 key = Ed25519PrivateKey.from_private_bytes(identity.signing_key)
                 record = keep_set(vault, Signer(identity.vault, identity.epoch, key), rest)

@@ -15,18 +15,15 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from stillhere.errors import Damaged, NotFound
+from stillhere.errors import Damaged
+from stillhere.replication.proving import proof_of
 from stillhere.replication.start import Working
 from stillhere.store.erased import read_erased
 from stillhere.vault.backends import Backend, Exists, Missing
-from stillhere.vault.epochs import is_seal
 from stillhere.vault.erasures import Erasure, carry_out, read_erasures
-from stillhere.vault.keys import is_kept_of, open_name
-from stillhere.vault.layout import SERVICE_KEYS, journal_epoch, journal_folder, numbers_of
+from stillhere.vault.layout import journal_epoch, journal_folder, numbers_of
 from stillhere.vault.objects import list_beginnings, list_objects
 from stillhere.vault.opened import Vault, find_proven
-from stillhere.vault.packs import is_whole
-from stillhere.vault.segments import read_header
 
 Tick = Callable[[int, int], None]
 
@@ -45,6 +42,7 @@ class Seeder:
         self._core = working.core
         self._identity = working.identity
         self._store = working.store
+        self._proof = proof_of(working.core, working.identity, source)
         self._tick = tick
         self._done: set[str] = set()
         self.copied = 0
@@ -87,7 +85,7 @@ class Seeder:
     def _find(self, name: str) -> tuple[bytes, bool]:
         """An object from whichever copy proves it, and whether one did. Raises Missing."""
         try:
-            data = find_proven(self._source, (name,), self._prove)
+            data = find_proven(self._source, (name,), self._proof)
         except Damaged:  # in every copy: it may be evidence
             return self._source.backend.read(name), False
         if data is None:
@@ -110,33 +108,6 @@ class Seeder:
         with suppress(Exists):  # whoever writes was faster
             self._target.create(name, data)
         self.copied += 1
-
-    def _prove(self, name: str, data: bytes) -> bytes:
-        """The object, if it is what its name says, as far as the core can tell. Raises Damaged."""
-        folder, _, last = name.rpartition("/")
-        try:
-            if name.endswith(".pack"):
-                if not is_whole(data):
-                    raise Damaged(f"{name} is not as it was written")
-            elif name.startswith("names/"):
-                open_name(self._identity.names_key, bytes.fromhex(last), data)
-            elif name.startswith("keys/") and name not in SERVICE_KEYS:
-                self._prove_key(name, bytes.fromhex(last.removesuffix(".twin")), data)
-            elif name.startswith("journal/") and not is_seal(self._source, name, data):
-                read_header(self._identity.journal_keys[int(folder.split("/")[1])], data)
-            elif name in SERVICE_KEYS:
-                self._source.verifier.verify(name, data)
-            elif not name.startswith("journal/"):
-                self._source.verifier.verify(name.removesuffix(".twin"), data)
-        except (ValueError, KeyError):
-            raise Damaged(f"{name} is nobody's") from None
-        return data
-
-    def _prove_key(self, name: str, account: bytes, data: bytes) -> None:
-        with suppress(NotFound):  # of an account whose making was cut short
-            data_key = self._core.data_keys.get(account)
-            if not is_kept_of(self._source, account, data_key, data):
-                raise Damaged(f"{name} was not kept of its account's key")
 
     def _clear_journal(self) -> None:
         """Segments beyond the last, of the source and of what is in the core: nobody was told

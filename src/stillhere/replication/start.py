@@ -32,6 +32,7 @@ from stillhere.errors import (
 from stillhere.replication.erase import Eraser
 from stillhere.replication.journal import VaultJournal
 from stillhere.replication.members import Follower, open_own
+from stillhere.replication.proving import prove_by_core
 from stillhere.replication.register import Registrar
 from stillhere.replication.replay import replay
 from stillhere.replication.rollup import roll_up
@@ -173,6 +174,7 @@ def open_core(
         given = () if place is None else (place, *more)
         follower = Follower(home, identity.vault_place, given)
         vault = open_own(follower.copies, identity)
+        prove_by_core(core, identity, vault)
         if identity.recovering:
             prove_newest(identity, vault)
         else:
@@ -232,6 +234,7 @@ def assemble(
     follower: Follower | None = None,
 ) -> Working:
     """The store and its journal, over a core that was proven."""
+    prove_by_core(core, identity, vault)
     signer = Signer(
         identity.vault, identity.epoch, Ed25519PrivateKey.from_private_bytes(identity.signing_key)
     )

@@ -2,7 +2,8 @@
 
 The first place decides: whoever makes a name there has it, and the others follow. So of two who
 make one name at the same time one wins in all places, and whoever finds a name taken first sees
-to it that the others have what the first has. The promises of a backend are kept:
+to it that the others have what the first has, if that proves itself: what is broken there is
+handed on to nobody. The promises of a backend are kept:
 
 - a create is done when every copy has the object, durably; one that failed may have come as far
   as some of them, and whoever makes that name next completes it;
@@ -31,13 +32,26 @@ from stillhere.vault.backends import (
 )
 
 T = TypeVar("T")
+Proof = Callable[[str, bytes], object]
+"""Raises Damaged for an object (its name and bytes) that is not what its name says."""
+
+
+def believe_nothing(name: str, _data: bytes) -> None:
+    """The proof of somebody who has no keys. Raises Damaged."""
+    raise Damaged(f"nobody here can prove {name}")
 
 
 class Copies:
     """The copies of one vault, in their order. Nothing is made in those that are ``read_only``,
-    which are asked last."""
+    which are asked last. ``proof`` proves what one copy has before another gets it."""
 
-    def __init__(self, written: Sequence[Backend], read_only: Sequence[Backend] = ()) -> None:
+    def __init__(
+        self,
+        written: Sequence[Backend],
+        read_only: Sequence[Backend] = (),
+        proof: Proof = believe_nothing,
+    ) -> None:
+        self.proof = proof
         self.written: tuple[Backend, ...] = tuple(written)
         self.copies: tuple[Backend, ...] = (*written, *read_only)
 
@@ -52,9 +66,11 @@ class Copies:
         self.written = self.copies = tuple(copies)
 
     def only_read(self, copies: Iterable[Backend]) -> None:
-        """Make nothing in these any more."""
+        """Make nothing in these any more, and ask them last."""
         leaving = set(copies)
         self.written = tuple(copy for copy in self.written if copy not in leaving)
+        others = tuple(copy for copy in self.copies if copy not in self.written)
+        self.copies = self.written + others
 
     def create(self, name: str, data: bytes) -> None:
         """Keep an object durably in every copy. Raises Exists, NotInAll."""
@@ -78,15 +94,27 @@ class Copies:
             first.create(name, data)
         except Exists:
             taken = True
-            try:
-                kept = first.read(name)
-            except (Missing, Damaged):  # there is nothing that the others could follow
-                raise Exists(name) from None
-            except BackendError as error:
-                raise _not_in_all(first, error) from error
+            kept = self._find_kept(copies, name, data)
         except BackendError as error:
             raise _not_in_all(first, error) from error
         return kept, not _follow_all(others, name, kept) or taken
+
+    def _find_kept(self, copies: Sequence[Backend], name: str, data: bytes) -> bytes:
+        """What the copies follow where a name is taken: what the first of them has, if that is
+        what is to be made or proves itself; else what does so in the next.
+
+        Raises Exists where there is nothing to follow, NotInAll."""
+        for copy in copies:
+            try:
+                there = copy.read(name)
+                if copy is not copies[0] or there != data:
+                    self.proof(name, there)
+            except (Missing, Damaged):
+                continue
+            except BackendError as error:
+                raise _not_in_all(copy, error) from error
+            return there
+        raise Exists(name)
 
     def read(self, name: str) -> bytes:
         """A whole object, from the first copy that has it. Raises Missing, Damaged,
