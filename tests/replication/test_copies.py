@@ -29,7 +29,7 @@ from stillhere.errors import (
 )
 from stillhere.recovery.check import check
 from stillhere.recovery.recovery import Recovery
-from stillhere.replication import copies
+from stillhere.replication import copies, start
 from stillhere.replication.compact import compact
 from stillhere.replication.copies import (
     Added,
@@ -298,6 +298,23 @@ def test_a_copy_with_a_gap_is_noticed_at_the_start(service: Service, second: Pat
         open_core(service.home)
     add(service, second)
     open_core(service.home).close()
+
+
+def test_a_copy_that_is_removed_while_a_command_starts_is_not_called_stale(
+    service: Service, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+
+        def meanwhile(home: Path) -> None:
+            remove_copy(home, (), second)
+            put(working, anna, "a.vcf")
+
+        monkeypatch.setattr(start, "clear_scratch", meanwhile)
+        with core(service) as beside:
+            put(beside, anna, "b.vcf")
+            assert set(bodies(beside, anna)) == {"a.vcf", "b.vcf"}
 
 
 def test_a_place_that_a_recovery_has_begun_in_is_not_touched(

@@ -6,7 +6,8 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.server.processes import Process, command, fails_with, make_core, runn
 from stillhere import config
 from stillhere.errors import Fenced
 from stillhere.recovery.check import check
+from stillhere.replication import copies
 from stillhere.server.copies import remove
 from stillhere.server.core import opened
 from stillhere.server.recover import open_kit
@@ -139,6 +141,46 @@ def test_a_copy_that_fails_stops_writes_with_its_name_until_it_is_removed(
     code, said = fails_with("vault", "remove", tmp_path / "vault", "--home", home)
     assert code == 2
     assert "only copy" in said
+
+
+def test_a_server_that_waits_for_a_copy_serves_when_it_is_removed(tmp_path: Path) -> None:
+    home, second = make_core(tmp_path), tmp_path / "second"
+    command("vault", "add", second, "--home", home)
+    shutil.rmtree(second)
+    with running("serve", "--home", home, "--listen", "127.0.0.1:0") as server:
+        server.wait_for("refusing")
+        command("vault", "remove", second, "--home", home)
+        assert put(server.wait_for("serving")["url"], "after") == 201
+
+
+@pytest.mark.parametrize("last", ["keep_members", "lock_home"])
+def test_a_removal_that_was_cut_short_keeps_nothing_from_starting_and_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Killed before the members say so, or right after: what the settings say fits both."""
+    home, second = make_core(tmp_path), tmp_path / "second"
+    command("vault", "add", second, "--home", home)
+    whole = getattr(copies, last)
+
+    @contextmanager
+    def released(*given: object) -> Iterator[None]:
+        with whole(*given):
+            yield
+        raise KeyboardInterrupt
+
+    def kept(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, last, kept if last == "keep_members" else released)
+        with pytest.raises(KeyboardInterrupt):
+            remove(home, second)
+    with opened(home) as core:
+        core.store.accounts.create("ben")
+    if last == "keep_members":
+        remove(home, second)
+    with opened(home) as core:
+        assert core.working.vault.backend.place == str(tmp_path / "vault")
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@
         begin the epochs there: now it is a vault; record the set
     remove
         record the set in the copies that stay
+        have the settings say so: fewer places than there are change nothing yet
         let every process of the core write to these alone
 
 Killed anywhere, the same command goes on. While a place is joining, a change is acknowledged only
@@ -17,7 +18,7 @@ when it is there as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -132,8 +133,14 @@ def _check_names(copies: Iterable[Backend]) -> None:
             )
 
 
-def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
-    """Take a place out of the vault's copies, whether or not it can be reached.
+def remove_copy(
+    home: Path,
+    given: Sequence[Place],
+    place: Place,
+    name_places: Callable[[Sequence[str]], None] = lambda _: None,
+) -> Removed:
+    """Take a place out of the vault's copies, whether or not it can be reached. ``name_places``
+    has the settings say which are left.
 
     Raises BadInput, and what stands in the way of recording that in the others."""
     core = Core(home)
@@ -157,6 +164,7 @@ def remove_copy(home: Path, given: Sequence[Place], place: Place) -> Removed:
                 prove_newest(identity, vault)
                 key = Ed25519PrivateKey.from_private_bytes(identity.signing_key)
                 record = keep_set(vault, Signer(identity.vault, identity.epoch, key), rest)
+            name_places(rest)
             joining = members.joining and rest[-1] == members.places[-1]
             members = Members(members.generation + 1, rest, joining=joining)
             keep_members(home, members)

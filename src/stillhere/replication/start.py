@@ -30,6 +30,7 @@ from stillhere.errors import (
     Unavailable,
 )
 from stillhere.replication.erase import Eraser
+from stillhere.replication.even import check_even
 from stillhere.replication.journal import VaultJournal
 from stillhere.replication.members import Follower, open_own
 from stillhere.replication.proving import prove_by_core
@@ -182,7 +183,7 @@ def open_core(
             clear_scratch(home)
             prove_start(core, identity, vault, mend=mend)
             if not (mend or uneven):
-                _check_each(core, identity, vault, follower)
+                check_even(core, identity, vault, follower)
         working = assemble(core, identity, vault, window, follower)
         try:
             working.eraser.carry_on()
@@ -319,40 +320,6 @@ def _replay_surplus(core: Core, identity: Identity, vault: Vault, root: Root, me
         ) from error
     finally:
         connection.close()
-
-
-def _check_each(core: Core, identity: Identity, vault: Vault, follower: Follower) -> None:
-    """Every copy by itself has its own ledger and the journal behind it, without a gap, as far as
-    the core has come: one that stood aside, or was put back from a backup, protects nothing.
-
-    Raises Damaged, BackendError."""
-    copies = follower.copies.written
-    if follower.members.joining:
-        copies = copies[:-1]
-    if len(copies) == 1:
-        return
-    spool = Spool(core.home)
-    for copy in copies:
-        alone = spool.before(Vault(copy, vault.format, vault.verifier))
-        cut: dict[int, int] = {}
-        with suppress(Damaged):  # without its own ledger it needs the whole journal
-            cut = read_root(alone).cut.get(identity.epoch, {})
-        for writer, known in core.reader().execute(
-            "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
-        ):
-            listing = list_journal(alone, identity.epoch, writer, cut.get(writer, 0))
-            last = listing.gaps[0][0] - 1 if listing.gaps else listing.last
-            if last < known:
-                raise _left_behind(copy.place, writer, last, known)
-
-
-def _left_behind(place: str, writer: int, last: int, known: int) -> Damaged:
-    return Damaged(
-        f"the copy in {place} ends at segment {last} of writer {writer}, the core at {known}",
-        safe="the core and the other copies are whole; nothing was changed",
-        hint=f"stillhere vault add {place} brings it up to date;"
-        f" or stillhere vault remove {place} goes on without it",
-    )
 
 
 def _read_surplus(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from stillhere import config
@@ -14,7 +15,7 @@ from stillhere.replication.copies import (
     remove_copy,
     tell_removed,
 )
-from stillhere.replication.members import Members, choose, read_members
+from stillhere.replication.members import choose, read_members
 from stillhere.replication.seed import Tick
 from stillhere.server.core import opened
 from stillhere.server.fates import fate_of
@@ -37,7 +38,7 @@ def add(option: Path | None, place: Place, tick: Tick) -> Added:
     """
     with opened(option, uneven=True) as core:
         added = add_copy(core.working, place, tick)
-        _keep(core.home, added.members)
+        _keep(core.home, added.members.places, "were changed all the same")
     return added
 
 
@@ -52,8 +53,9 @@ def remove(option: Path | None, place: Place) -> Removed:
         raise
     except StillhereError:
         pass  # it can't be asked, which is why it is removed
-    removed = remove_copy(home, config.places_of(config.load(home)), place)
-    _keep(home, removed.members)
+    given = config.places_of(config.load(home))
+    keep = partial(_keep, home, safe="are as they were")
+    removed = remove_copy(home, given, place, keep)
     with suppress(StillhereError):  # it may be gone, which is why it is removed
         within(SILENT_S, lambda: tell_removed(place, removed))
     return removed
@@ -106,13 +108,13 @@ def _behind(copy: Backend, epoch: int, reached: dict[int, int]) -> int:
     return sum(max(0, last - ends.get(writer, 0)) for writer, last in reached.items())
 
 
-def _keep(home: Path, members: Members) -> None:
-    first, *more = members.places
+def _keep(home: Path, places: Sequence[str], safe: str) -> None:
+    first, *more = places
     try:
         config.name_places(home, first, more)
     except OSError as error:
         raise Unavailable(
             f"{home / config.FILE} can't be written: {error.strerror or error}",
-            safe="the vault's copies were changed all the same",
+            safe=f"the vault's copies {safe}",
             hint="give the same command again when it can",
         ) from error

@@ -115,7 +115,8 @@ async def _open(
     told = ""
 
     def open_now() -> Working:
-        return open_watched(home, settings, window_of(settings))
+        now = config.load(home)  # a copy that it waits for may have been removed
+        return open_watched(home, now, window_of(settings))
 
     def refuse(error: StillhereError) -> None:
         nonlocal told
