@@ -78,6 +78,7 @@ def _tell(number: int, tally: Tally, as_json: bool) -> None:
     counts = tally.counts
     print(
         f"round {number:3}  {tally.way:8} kills {tally.kills}  compactions {tally.compactions}  "
+        f"copies {tally.copies} lost {tally.lost}  "
         f"acknowledged {counts.acknowledged:5}  unanswered {counts.unanswered:2}  "
         f"503 {counts.unavailable:3}  records {tally.records:4}  tokens {tally.tokens:2}  "
         f"{tally.took_s:5.1f} s  {'ok' if not tally.findings else 'FOUND'}",
@@ -103,6 +104,8 @@ def _summarise(tallies: list[Tally], seed: str, took_s: float, folder: Path, as_
         "kills": sum(tally.kills for tally in tallies),
         "recoveries": sum(tally.way == "recover" for tally in tallies),
         "compactions": sum(tally.compactions for tally in tallies),
+        "copies_changed": sum(tally.copies for tally in tallies),
+        "copies_lost": sum(tally.lost for tally in tallies),
         "acknowledged": sum(tally.counts.acknowledged for tally in tallies),
         "unanswered": sum(tally.counts.unanswered for tally in tallies),
         "moves": sum(tally.counts.moves for tally in tallies),

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crashing.copies import Copies
 from tests.crashing.model import Finding, Model
 from tests.crashing.phones import Phone, Refused, list_book
 from tests.crashing.writers import Counts, Writer
@@ -31,6 +32,8 @@ class Tally:
     way: str = ""
     kills: int = 0
     compactions: int = 0
+    copies: int = 0  # added, healed and removed, or begun to be
+    lost: int = 0  # copies
     records: int = 0  # in the largest book
     tokens: int = 0
     took_s: float = 0.0
@@ -46,6 +49,7 @@ class Chain:
         self.core = Core(folder, ACCOUNTS, settings=SETTINGS | {"ack": ack})
         # With ack = "core" a lost home may cost acknowledged changes, so that none is lost here.
         self._ways = ("restart", "recover", "recover") if ack == "vault" else ("restart",)
+        self.copies = Copies(self.core, random.Random(seed).choice((1, 2, 2)))
         self.models = [Model(login.name) for login in self.core.logins]
         pairs = list(zip(self.core.logins, self.models, strict=True))
         self.phones = [Phone(login, model, seed) for login, model in pairs]
@@ -66,11 +70,14 @@ class Chain:
             self.server.wait_for("serving")
             self._write_until_killed(self.server, self.rng.uniform(0.2, 2.5), whole=True)
             self.tally.way = self.rng.choice(self._ways)
+            lost = self._lose_a_copy()
             if self.tally.way == "restart":
                 self.server = self.core.serve()
+                if lost is not None:
+                    self.copies.go_on_without(lost, self.server)
                 self.server.wait_for("serving")
             else:
-                self._recover()
+                self._recover(self.copies.to_recover_from(self.rng, lost))
             self._settle()
         except (Ended, Refused, Lost, OSError) as error:
             self._find(
@@ -89,11 +96,17 @@ class Chain:
         """Ends the last server."""
         self.server.kill()
 
-    def _recover(self) -> None:
+    def _lose_a_copy(self) -> Path | None:
+        if not self.copies.can_be_lost or self.rng.random() < 0.5:
+            return None
+        self.tally.lost += 1
+        return self.copies.lose(self.rng)
+
+    def _recover(self, vaults: list[Path]) -> None:
         """The home is gone: a recovery, killed a few times, until everything is back."""
         self.core.lose()
         for _ in range(self.rng.randrange(KILLS_AT_MOST + 1)):
-            self.server = self.core.recover()
+            self.server = self.core.recover(vaults=vaults)
             try:
                 # Half of the kills fall into its first steps: home, seal, epoch, anchor.
                 after_s = self.rng.choice((self.rng.uniform(0.1, 0.5), self.rng.uniform(0.3, 2.0)))
@@ -103,7 +116,7 @@ class Chain:
                     raise
             if self.rng.random() < 0.3:
                 self.core.lose()
-        self.server = self.core.recover()
+        self.server = self.core.recover(vaults=vaults)
         try:
             self.server.wait_for("serving")
         except Ended as ended:
@@ -126,6 +139,7 @@ class Chain:
         deadline = time.monotonic() + after_s
         devices: Devices | None = None
         compaction: Process | None = None
+        change: Process | None = None
         try:
             with contextlib.suppress(Silent):
                 server.wait_for("serving", after_s)
@@ -134,6 +148,10 @@ class Chain:
                 time.sleep(self.rng.uniform(0.0, after_s / 2))
                 compaction = self.core.compact()
                 self.tally.compactions += 1
+            if whole and self.rng.random() < 0.6:
+                time.sleep(self.rng.uniform(0.0, after_s / 4))
+                change = self.copies.change(self.rng)
+                self.tally.copies += 1
             time.sleep(max(0.0, deadline - time.monotonic()))
             server.kill(group=self.rng.random() < 0.7)
             self.tally.kills += 1
@@ -142,6 +160,8 @@ class Chain:
                 _stop_devices(*devices)
             if compaction is not None:
                 self._end_compaction(compaction)
+            if change is not None:
+                self.copies.end(change, kill=self.rng.random() < 0.5)
 
     def _end_compaction(self, compaction: Process) -> None:
         """Half of the time it is killed as well, else it may finish without the server.

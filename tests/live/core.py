@@ -149,9 +149,10 @@ class Core:
         self._tune()
         return self._start("serve", "--home", self.home)
 
-    def recover(self, *more: str | Path) -> Process:
-        """Goes on with, or begins, a recovery into the home at hand."""
-        where = ("--vault", self.vault, "--kit", self.kit, "--home", self.home)
+    def recover(self, *more: str | Path, vaults: Sequence[Path] = ()) -> Process:
+        """Goes on with, or begins, a recovery into the home at hand, from copies of the vault."""
+        named = [part for place in vaults or (self.vault,) for part in ("--vault", place)]
+        where = (*named, "--kit", self.kit, "--home", self.home)
         return self._start("recover", *where, "--serve", *more)
 
     def wait_for_words(self, words: bytes) -> None:
@@ -167,6 +168,13 @@ class Core:
         log = self.folder / "compact.log"
         log.unlink(missing_ok=True)
         return Process(["compact", "--home", str(self.home), "--json"], log, self._inside)
+
+    def copies(self, command: str, place: Path) -> Process:
+        """Adds a copy of the vault, or removes one, beside the running server."""
+        log = self.folder / "copies.log"
+        log.unlink(missing_ok=True)
+        told = ["vault", command, str(place), "--home", str(self.home), "--json"]
+        return Process(told, log, self._inside)
 
     def lose(self) -> None:
         """Deletes the home; the next life gets a new one."""
