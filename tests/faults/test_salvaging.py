@@ -1,15 +1,19 @@
-"""What only a core had that acknowledged without its vault: lost with it, and found in its file."""
+"""What only a lost core had, which acknowledged without its vault, or whose vault was put back
+from an older copy: found in its file."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults.cut_off import SETTINGS, CutOff, eventually, is_behind
 from tests.faults.witness import at_work
-from tests.live.client import Client, read_multistatus, sync_body
-from tests.live.core import Process
+from tests.live.client import LISTING, Client, Login, read_multistatus, sync_body
+from tests.live.core import Core, Process
 
 WINDOW_S = 30  # all that is done here while the vault is away is done within it
 CARD = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:{0}\r\nFN:{1}\r\nEND:VCARD\r\n"
@@ -50,9 +54,10 @@ class Phone:
 
 def damage(home: Path) -> Path:
     """Wreck the beginnings of a core's files, so that SQLite can't open it; returns its file."""
-    for name in ("core.sqlite", "core.sqlite-wal"):
-        with (home / name).open("r+b") as file:
-            file.write(bytes(32))
+    for path in (home / "core.sqlite", home / "core.sqlite-wal"):
+        if path.exists():
+            with path.open("r+b") as file:
+                file.write(bytes(32))
     return home / "core.sqlite"
 
 
@@ -84,4 +89,43 @@ def test_what_was_deleted_in_the_window_stays_deleted(core: CutOff) -> None:
         assert changed["old"] == changed["brief"] == 404, "the phone is told of both deletions"
         assert sorted(phone.sync()[1]) == ["edited", "kept", "new"]
     assert "2 deletions among them" in core.report("ana")
+    assert core.verify()[0] == 0
+
+
+def tell(core: Core, *command: str) -> dict[str, Any]:
+    code, words = core.ask(*command, "--json")
+    assert code == 0, words
+    told: dict[str, Any] = json.loads(words)
+    return told
+
+
+def put_back(core: Core, copy: Path) -> Path:
+    """The vault is an older copy from now on, and the core is wrecked; returns its file."""
+    shutil.rmtree(core.vault)
+    copy.rename(core.vault)
+    file = damage(core.home)
+    core.move()
+    return file
+
+
+def answered(server: Process, login: Login) -> int:
+    """What a log-in is answered."""
+    with closing(Client(server.wait_for("serving")["url"], login)) as client:
+        return client.ask("PROPFIND", login.book, LISTING, Depth="1").status
+
+
+def test_log_ins_count_as_they_did_last(tmp_path: Path) -> None:
+    core = Core(tmp_path, ["ana"])
+    (phone,) = core.logins
+    copy = shutil.copytree(core.vault, tmp_path / "copy")
+    (old,) = tell(core, "account", "device", "list", "ana")["devices"]
+    laptop = Login("ana", tell(core, "account", "device", "add", "ana")["password"])
+    code, words = core.ask("account", "device", "revoke", "ana", old["device"])
+    assert code == 0, words
+    recovery = core.recover("--salvage", put_back(core, copy))
+    with at_work(recovery, []):
+        told = recovery.wait_for("salvaged")
+        assert (told["written"], told["deleted"]) == (1, 1)
+        assert answered(recovery, laptop) == 207
+        assert answered(recovery, phone) == 401
     assert core.verify()[0] == 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from tests.recovery.salvage.damage import Core, copy_core, salvaged
+from tests.recovery.salvage.tail import lost
 from tests.rooms import CONTACTS, Service, bodies, delete, make_service, put, quick_folder
 
 from stillhere.replication.compact import compact
@@ -25,23 +23,13 @@ def service() -> Iterator[Service]:
         yield make_service(folder)
 
 
-@contextmanager
-def lost(service: Service, before: Step, after: Step) -> Iterator[tuple[Working, bytes, Core]]:
-    """A core out of a vault that has what was done ``before``; the old core has the rest."""
-    with service.at_work() as working:
+def anna_with(step: Step) -> Callable[[Working], bytes]:
+    def before(working: Working) -> bytes:
         anna = working.store.accounts.create("anna")
-        before(working, anna)
-        shutil.copytree(service.place, service.folder / "behind")
-        after(working, anna)
-        core = copy_core(service, working, service.folder / "old")
-    put_in_place(service, service.folder / "behind")
-    with service.recovered() as working:
-        yield working, anna, core
+        step(working, anna)
+        return anna
 
-
-def put_in_place(service: Service, vault: Path) -> None:
-    shutil.rmtree(service.place)
-    vault.rename(service.place)
+    return before
 
 
 def nothing(working: Working, anna: bytes) -> None:
@@ -63,7 +51,7 @@ def rows(working: Working, anna: bytes) -> dict[str, Record]:
 
 
 def test_what_was_edited_before_it_was_deleted_is_deleted(service: Service) -> None:
-    with lost(service, put_a, edit_and_delete_a) as (working, anna, core):
+    with lost(service, anna_with(put_a), edit_and_delete_a) as (working, anna, core):
         assert bodies(working, anna) == {"a.vcf": b"first"}
         told = salvaged(working, core)
         assert bodies(working, anna) == {}
@@ -72,7 +60,7 @@ def test_what_was_edited_before_it_was_deleted_is_deleted(service: Service) -> N
 
 
 def test_the_history_keeps_what_was_deleted(service: Service) -> None:
-    with lost(service, put_a, edit_and_delete_a) as (working, anna, core):
+    with lost(service, anna_with(put_a), edit_and_delete_a) as (working, anna, core):
         salvaged(working, core)
         compact(working)
         source = anchor_of(working).source(anna, CONTACTS)
@@ -89,7 +77,7 @@ def test_what_the_vault_never_had_leaves_its_tombstone(service: Service) -> None
         put_a(working, anna)
         delete(working, anna, "a.vcf")
 
-    with lost(service, nothing, after) as (working, anna, core):
+    with lost(service, anna_with(nothing), after) as (working, anna, core):
         assert "a.vcf" not in rows(working, anna)
         salvaged(working, core)
         tombstone = rows(working, anna)["a.vcf"]
@@ -101,7 +89,7 @@ def test_what_the_vault_never_had_leaves_its_tombstone(service: Service) -> None
 
 
 def test_what_was_changed_since_is_not_deleted(service: Service) -> None:
-    with lost(service, put_a, edit_and_delete_a) as (working, anna, core):
+    with lost(service, anna_with(put_a), edit_and_delete_a) as (working, anna, core):
         put(working, anna, "a.vcf", "today")
         assert salvaged(working, core)["deleted"] == 0
         assert bodies(working, anna) == {"a.vcf": b"today"}
@@ -116,7 +104,7 @@ def test_what_was_changed_between_two_losses_stays(service: Service) -> None:
         delete(working, anna, "a.vcf")
         put(working, anna, "b.vcf", "lost")
 
-    with lost(service, before, after) as (working, anna, core):
+    with lost(service, anna_with(before), after) as (working, anna, core):
         for name in ("a.vcf", "b.vcf"):
             put(working, anna, name, "between")
     with service.recovered() as working:
@@ -142,7 +130,7 @@ def test_an_address_book_goes_with_what_was_in_it(service: Service) -> None:
     for seen_since in (False, True):
         folder = service.folder / str(seen_since)
         folder.mkdir()
-        with lost(make_service(folder), before, after) as (working, anna, core):
+        with lost(make_service(folder), anna_with(before), after) as (working, anna, core):
             if seen_since:
                 working.store.write(
                     anna, CONTACTS, lambda shelf: shelf.put("work", "1.vcf", b"edited")
@@ -155,16 +143,13 @@ def test_an_address_book_goes_with_what_was_in_it(service: Service) -> None:
 
 
 def test_what_a_later_copy_has_again_comes_back(service: Service) -> None:
-    with service.at_work() as working:
-        anna = working.store.accounts.create("anna")
-        put_a(working, anna)
-        shutil.copytree(service.place, service.folder / "behind")
+    def after(working: Working, anna: bytes) -> None:
         delete(working, anna, "a.vcf")
-        early = copy_core(service, working, service.folder / "early")
+        copy_core(service, working, service.folder / "early")
         put(working, anna, "a.vcf", "again")
-        late = copy_core(service, working, service.folder / "late")
-    put_in_place(service, service.folder / "behind")
-    with service.recovered() as working:
+
+    with lost(service, anna_with(put_a), after) as (working, anna, late):
+        early = Core(service.folder / "early" / "core.sqlite", {})
         salvaged(working, early)
         assert bodies(working, anna) == {}
         salvaged(working, late)

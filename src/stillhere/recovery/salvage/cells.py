@@ -7,6 +7,7 @@ that a core keeps, is no cell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from stillhere.recovery.salvage.file import LEAVES, Page
@@ -47,26 +48,55 @@ def read_cells(page: Page) -> Iterator[Cell]:
     first = head + (12 if kind == INTERIOR_INDEX else 8)
     count = int.from_bytes(data[head + 3 : head + 5], "big")
     for at in range(first, min(first + 2 * count, len(data) - 1), 2):
-        cell = _read_cell(data, kind, data[at] << 8 | data[at + 1])
-        if cell is not None:
-            yield cell
+        found = _read_cell(data, kind, data[at] << 8 | data[at + 1])
+        if found is not None:
+            yield found[0]
 
 
-def _read_cell(data: bytes, kind: int, at: int) -> Cell | None:
+def is_whole(page: Page) -> bool:
+    """Whether a page is laid out as SQLite leaves every page that it writes (1.6): its cells and
+    its free blocks fill the room behind the array, and none lies in another. What is put together
+    from parts of several pages is not, nor what somebody stored in a page."""
+    data, head = page.data, 100 if page.number == 1 else 0
+    kind = data[head] if head < len(data) else 0
+    if kind not in LEAVES:
+        return False
+    first = head + (12 if kind == INTERIOR_INDEX else 8)
+    free, count, top = (int.from_bytes(data[head + n : head + n + 2], "big") for n in (1, 3, 5))
+    spans = []
+    for at in range(first, min(first + 2 * count, len(data) - 1), 2):
+        begin = data[at] << 8 | data[at + 1]
+        found = _read_cell(data, kind, begin)
+        if found is None:
+            return False
+        spans.append((begin, max(found[1], begin + 4)))
+    while free and len(spans) <= len(data) // 4:
+        size = int.from_bytes(data[free + 2 : free + 4], "big")
+        spans.append((free, free + max(size, 4)))
+        free = int.from_bytes(data[free : free + 2], "big")
+    spans.sort()
+    apart = all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+    used = sum(end - begin for begin, end in spans)
+    inside = bool(spans) and first + 2 * count <= top <= spans[0][0] and spans[-1][1] <= len(data)
+    return inside and apart and used + data[head + 7] == len(data) - top
+
+
+def _read_cell(data: bytes, kind: int, at: int) -> tuple[Cell, int] | None:
+    """A cell, and where it ends."""
     usable = len(data)
     if kind == INTERIOR_INDEX:
         at += 4
     if at < 8 or at >= usable:
         return None
     length, at = read_varint(data, at)
-    rowid = 0
+    rowid, most = 0, None
     if kind == TABLE_LEAF:
         rowid, at = read_varint(data, at)
-    return (
-        cut_cell(data, at, length, rowid, most=usable - 35)
-        if kind == TABLE_LEAF
-        else (cut_cell(data, at, length))
-    )
+        most = usable - 35
+    cell = cut_cell(data, at, length, rowid, most=most)
+    if cell is None:
+        return None
+    return cell, at + len(cell.local) + (4 if len(cell.local) < cell.length else 0)
 
 
 def cut_cell(

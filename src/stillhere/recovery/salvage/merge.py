@@ -6,8 +6,9 @@ write them as changes of today, in the order in which they were made
     what was changed since the recovery stays: the older revision goes into the history
     what was deleted is deleted, whichever revision of it the vault still had
 
-Only rows that a page's own array of cells names come here, and only those of people's records:
-log-ins are not taken from a file that nothing has signed.
+Only rows that a page's own array of cells names come here. What may let somebody in has to lie on
+a page that is just as SQLite left it, and to be what a core writes to the last field (login.py);
+nobody is called otherwise than they were.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import msgspec
 
 from stillhere.errors import Closed, NotFound
 from stillhere.recovery.salvage.heal import whence_of
+from stillhere.recovery.salvage.login import PROFILE, is_login
 from stillhere.recovery.salvage.rows import RecordRow
 from stillhere.recovery.salvage.scan import Salvage, Shelf
-from stillhere.store.accounts import ACCOUNT
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, DEVICES
 from stillhere.store.core import Core
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.records import HEALED, SALVAGED, Op, Record, State, epoch_of, seq_of
@@ -87,13 +89,15 @@ def _find(core: Core, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
     newest: dict[Shelf, dict[Name, Record]] = defaultdict(dict)
     for row in salvage.rows():
         shelf, record = index.shelf(row.shelf), row.record
-        if shelf is None or shelf[1] == ACCOUNT:
+        if shelf is None:
             continue
         if row.shelf not in ends:
             found = find_shelf(core.reader(), *shelf)
             ends[row.shelf] = found.ends if found is not None else {}
         end = ends[row.shelf].get(epoch_of(record.seq))
         if end is None or not end < record.seq <= index.last(row.shelf):
+            continue
+        if shelf[1] == ACCOUNT and not (salvage.lies_whole(row) and is_login(record, row.body)):
             continue
         before = newest[shelf].get(record[:2])
         if before is None or before.seq < record.seq:
@@ -134,10 +138,12 @@ def _read_restored(core: Core, shelf: Shelf) -> Restored:
 def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfWrite) -> Merged:
     shelf.whence = whence
     books = {collection.name for collection in shelf.collections()} | {""}
+    if shelf.kind == ACCOUNT:
+        books |= {CREDENTIALS, DEVICES}  # which have no records of their own
     since = _read_since(shelf, books, min(row.record.seq for row in rows))
     gone: set[Name] = set()
     merged = Merged()
-    for _, record, body in rows:
+    for _, record, body, _ in rows:
         name = record[:2]
         now = shelf.record(*name)
         last = max(since.get(name, 0), now.seq if now is not None else 0)
@@ -151,7 +157,7 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
                 books -= set() if record.collection else {record.href}
                 merged = merged.plus(Merged(deleted=1))
                 _note(shelf, record, shelf.delete(*name), deleted=1)
-        elif body is None or (now is not None and now.digest == record.digest):
+        elif body is None or (now is not None and _is_settled(shelf, now, record)):
             continue
         elif free and record.collection in books and not _is_taken(shelf, record, gone):
             put = shelf.put(
@@ -176,6 +182,11 @@ def _read_since(shelf: ShelfWrite, books: set[str], first: int) -> dict[Name, in
     after = seq_of(epoch_of(first) + 1, 0)
     changed = (record for book in books for record in shelf.changes(book, after).records)
     return {record[:2]: record.seq for record in changed}
+
+
+def _is_settled(shelf: ShelfWrite, now: Record, record: Record) -> bool:
+    """Whether there is nothing to do: these bytes are there, or it is a name that somebody has."""
+    return now.digest == record.digest or (shelf.kind == ACCOUNT and now[:2] == PROFILE)
 
 
 def _is_empty(shelf: ShelfWrite, tombstone: Record, gone: set[Name]) -> bool:

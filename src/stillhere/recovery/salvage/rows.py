@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from stillhere.recovery.salvage.cells import Columns, is_blob, is_integer, is_text, read_value
+from stillhere.recovery.salvage.file import Page
 from stillhere.store.records import Record, State
 
 SHAPES = {
@@ -21,12 +22,21 @@ _SIZES = {"a": 12 + 2 * 16, "d": 12 + 2 * 32}
 _BY_LENGTH = {len(shape): (table, shape) for table, shape in SHAPES.items()}
 
 
+class Place(NamedTuple):
+    """Where a row lies: its page, without what is in it, and which of the page's cells it is."""
+
+    page: Page
+    cell: int
+
+
 class RecordRow(NamedTuple):
-    """A record or tombstone, of a shelf by its number in that core, and its body if it has one."""
+    """A record or tombstone, of a shelf by its number in that core, and its body if it has one;
+    ``place`` is that of a row, None for one out of a page of a shelf."""
 
     shelf: int
     record: Record
     body: bytes | None
+    place: Place | None = None
 
 
 class ShelfOf(NamedTuple):

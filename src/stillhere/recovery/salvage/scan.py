@@ -18,10 +18,18 @@ import msgspec
 from stillhere.bodies import PLACE_SHIFT, Piece, Run, open_piece
 from stillhere.errors import Damaged
 from stillhere.recovery.salvage.carve import carve
-from stillhere.recovery.salvage.cells import Cell, Columns, gather, read_cells, read_columns
-from stillhere.recovery.salvage.file import DamagedFile, Page
+from stillhere.recovery.salvage.cells import (
+    Cell,
+    Columns,
+    gather,
+    is_whole,
+    read_cells,
+    read_columns,
+)
+from stillhere.recovery.salvage.file import OWN_PAGE_SIZE, DamagedFile, Page
 from stillhere.recovery.salvage.rows import (
     PageRow,
+    Place,
     RecordRow,
     read_page,
     read_piece,
@@ -39,13 +47,6 @@ _IN_PIECE = (1 << PLACE_SHIFT) - 1
 
 Shelf = tuple[bytes, str]
 """Whose shelf it is, and of which kind."""
-
-
-class Place(NamedTuple):
-    """Where a row lies: its page, without what is in it, and which of the page's cells it is."""
-
-    page: Page
-    cell: int
 
 
 class Row(NamedTuple):
@@ -138,8 +139,15 @@ class Salvage:
             if row.table != "records":
                 self._note(index, row)
             elif (found := self._record(row)) is not None:
-                yield found
+                yield found._replace(place=row.place)
         self._index = index
+
+    def lies_whole(self, row: RecordRow) -> bool:
+        """Whether a row lies on a page that is just as SQLite left it, of a core's own size."""
+        if row.place is None or self._file.page_size != OWN_PAGE_SIZE:
+            return False
+        page = row.place.page
+        return is_whole(page._replace(data=self._file.page(page.number, page.at)))
 
     def index(self) -> Index:
         """Where what is not a row of ``records`` lies, and whose the shelves are."""
