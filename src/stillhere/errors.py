@@ -16,6 +16,7 @@ class              exit  HTTP    the caller
 ``Unavailable``    1     503     asks again after ``retry_after`` seconds
 ``Fenced``         6     503     never asks this core again
 ``Damaged``        4     503     looks at what a proof did not find
+``Degraded``       7     --      mends one copy of the vault from the others
 ``RefusedVault``   5     --      brings another kit or another vault
 =================  ====  ======  ==================================================
 """
@@ -113,6 +114,12 @@ class Damaged(StillhereError):
     """A proof failed: bytes don't match their digest, chain, signature or roster."""
 
     exit_code = 4
+
+
+class Degraded(StillhereError):
+    """A copy of the vault has something missing or broken, and another makes it good."""
+
+    exit_code = 7
 
 
 class RefusedVault(StillhereError):

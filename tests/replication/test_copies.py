@@ -18,6 +18,7 @@ from tests.conformance import file_systems
 from tests.rooms import Service, bodies, make_service, put
 
 from stillhere import config
+from stillhere.cli import main
 from stillhere.errors import (
     BadInput,
     Damaged,
@@ -43,6 +44,7 @@ from stillhere.replication.members import FILE, Members, keep_members, read_memb
 from stillhere.replication.prune import prune
 from stillhere.replication.seed import Seeder
 from stillhere.replication.start import Working, open_core
+from stillhere.replication.verified import last_verified
 from stillhere.replication.verify import verify
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.copies import Copies
@@ -593,6 +595,70 @@ def test_what_is_broken_in_the_first_copy_is_not_made_in_another(
         (second / name).unlink()
         complete_root(working.vault, root)
         assert (second / name).read_bytes() == whole
+
+
+def flip(path: Path) -> None:
+    """Turn a bit over in the middle, where the content is."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_what_one_copy_makes_good_is_named_and_mended_by_adding_the_other_again(
+    service: Service, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One object of each sort is broken in one copy, or gone, and now in this one, now in that."""
+    add(service, second)
+    with core(service) as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        compact(working)
+        put(working, anna, "last.vcf")
+        assert verify(working).copies == []
+        root = read_root(working.vault).number
+    names = sorted(name for name in objects(second) if name != "format.json")
+    sorts = {name.partition("/")[0]: name for name in names if "root" not in name}
+    sorts |= {name.rpartition(".")[2]: name for name in names if name.endswith((".twin", ".pack"))}
+    segment = max(name for name in names if name.endswith(".seg"))
+    ruined = {*sorts.values(), segment, root_name(root)}
+    expected = set()
+    for number, name in enumerate(sorted(ruined)):
+        place = (service.place, second)[number % 2]
+        gone = number % 3 == 0 and name != segment  # whose end is looked at at every start
+        (place / name).unlink() if gone else flip(place / name)
+        expected.add((str(place), name, "missing" if gone else "broken"))
+    assert {name.partition("/")[0] for name in ruined} >= {
+        *("epochs", "format.json.twin", "journal", "keys", "ledger", "manifest", "names", "wraps"),
+    }
+    with core(service) as working:
+        found = verify(working)
+        assert found.proven
+        assert set(found.copies) == expected
+        kept = last_verified(working.core)
+        assert kept is not None
+        assert kept.copies == [], "names of objects have ids of accounts in them"
+    config.save(service.home, config.Settings(vault=str(service.place)))
+    assert main(["verify", "--home", str(service.home)]) == 7
+    told = capsys.readouterr()
+    assert f"broken: {segment}" in told.out
+    for place in (service.place, second):
+        assert f"the copy in {place}, made good by another:" in told.out
+        assert f"stillhere vault add {place} mends that copy" in told.err
+        add(service, place)
+    assert main(["verify", "--home", str(service.home)]) == 0
+
+
+def test_what_is_being_written_meanwhile_is_no_flaw_of_a_copy(
+    service: Service, second: Path
+) -> None:
+    add(service, second)
+    with core(service) as working, core(service) as beside:
+        anna = working.store.accounts.create("anna")
+        with Busy(beside, anna) as busy:
+            while len(busy.acknowledged) < 5:
+                time.sleep(0.01)
+            compact(beside)
+            assert verify(working).copies == []
 
 
 def test_where_an_object_could_be_seen_half_written_there_is_no_second_copy(

@@ -39,14 +39,14 @@ from stillhere.replication.seed import Seeder, Tick
 from stillhere.replication.slots import sealed
 from stillhere.replication.start import Working, prove_newest
 from stillhere.store.core import Core, lock_home
-from stillhere.vault.backends import Backend, BackendError, Exists
+from stillhere.vault.backends import Backend, BackendError, Exists, Missing
 from stillhere.vault.backends.copies import Copies
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.backends.place import Place, absolute, lies_within, open_place, resolve
 from stillhere.vault.backends.probe import PROBES, check_apart, probe
 from stillhere.vault.epochs import read_writers
-from stillhere.vault.layout import numbers_of
-from stillhere.vault.opened import Vault, mend_format, open_vault
+from stillhere.vault.layout import FORMAT, numbers_of, twin
+from stillhere.vault.opened import Vault, check_format, mend_format, open_vault
 from stillhere.vault.sets import keep_set
 from stillhere.vault.signing import Signer
 
@@ -213,8 +213,20 @@ def _prepare(place: Place, others: Sequence[Backend], vault: Vault, epoch: int) 
         probe(backend)
     check_apart(backend, others)
     backend.prove()
-    mend_format(Vault(backend, vault.format, vault.verifier))
+    _mend_format(Vault(backend, vault.format, vault.verifier))
     return open_place(place)
+
+
+def _mend_format(vault: Vault) -> None:
+    """Have both copies of the format whole in one place."""
+    for name in (FORMAT, twin(FORMAT)):
+        try:
+            check_format(vault, name, vault.backend.read(name))
+        except Damaged:
+            vault.backend.delete(name)
+        except Missing:
+            continue
+    mend_format(vault)
 
 
 def _check_unsealed(vault: Vault, epoch: int) -> None:

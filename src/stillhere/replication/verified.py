@@ -20,11 +20,21 @@ class Finding(NamedTuple):
     problems: list[str]
 
 
+class CopyFlaw(NamedTuple):
+    """An object that one copy of the vault has "missing" or "broken", and another has whole."""
+
+    place: str
+    name: str
+    problem: str
+
+
 class Verified(msgspec.Struct, frozen=True):
     """What a verification found; ``records`` leaves collections out.
 
     ``findings`` are what a loss now would cost; ``spares`` are second copies that are broken
-    while the first one proves itself. Times in milliseconds since 1970, lengths in seconds."""
+    while the first one proves itself, and ``copies`` what copies of the vault have missing or
+    broken, and others make good: it is told once, and not kept. Times in milliseconds since
+    1970, lengths in seconds."""
 
     at: int
     seconds: float
@@ -33,6 +43,7 @@ class Verified(msgspec.Struct, frozen=True):
     bytes: int
     findings: list[Finding]
     spares: list[Finding]
+    copies: list[CopyFlaw] = []
 
     @property
     def proven(self) -> bool:
@@ -47,14 +58,16 @@ def last_verified(core: Core) -> Verified | None:
 
 
 def keep_verified(sql: sqlite3.Connection, verified: Verified) -> Verified:
-    """Remember a result, in the transaction at hand, without what it says of erased accounts."""
+    """Remember a result, in the transaction at hand, without what it says of erased accounts, and
+    without names of objects, since some have an account's id in them; the result as it is told."""
     findings, spares = (
         [finding for finding in found if not is_erased(sql, finding.account)]
         for found in (verified.findings, verified.spares)
     )
-    kept = msgspec.structs.replace(verified, findings=findings, spares=spares)
+    told = msgspec.structs.replace(verified, findings=findings, spares=spares)
+    kept = msgspec.structs.replace(told, copies=[])
     set_meta(sql, "verified", msgspec.msgpack.encode(kept))
-    return kept
+    return told
 
 
 def forget_erased(sql: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@
     its spare parts  the roster's twin and the history, which a recovery may need
     every account    its wrapped key and its name; what is missing or broken is kept again
     the service      its keys, and its erasures
+    every copy       if there are several: what one has missing or broken, and another makes good
 
 The core's data keys open what it has written, so no kit is needed. The result is kept in the
 core, so that ``status`` can say when everything was last proven and how fast it went.
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from stillhere.errors import Damaged, NotFound, StillhereError
+from stillhere.replication.compare import compare_copies
 from stillhere.replication.rewrap import WrappedKeys
 from stillhere.replication.start import Working, anchor_of
 from stillhere.replication.verified import Finding, Verified, keep_verified
@@ -71,6 +73,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         _size(anchor),
         findings,
         spares,
+        compare_copies(working, anchor_of(working)),
     )
     kept: Verified = working.store.install(lambda sql: keep_verified(sql, result)).result()
     return kept

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stillhere.vault.backends import Backend
 from stillhere.vault.layout import ERASURES, JOURNAL, ROOT_FOLDER
 
-_DEPTHS = ((ERASURES, 2), ("wraps", 1), ("keys", 2), ("names", 2), ("ledger", 2))
+_LASTING = ((ERASURES, 2), ("wraps", 1), ("keys", 2), ("names", 2))
 _BUCKET_FOLDER = 2  # hexadecimal digits that name a folder of keys
 
 
@@ -16,16 +16,22 @@ def list_objects(backend: Backend) -> Iterator[str]:
     to anybody; what names others comes after them, and the journal last.
 
     Raises BackendError."""
-    for folder, depth in _DEPTHS:
+    for folder, depth in (*_LASTING, ("ledger", 2)):
         yield from _walk(backend, folder, depth)
     for kind in backend.names("manifest"):
         if f"manifest/{kind}" != ROOT_FOLDER:
             yield from _walk(backend, f"manifest/{kind}", 2)
     yield from _walk(backend, ROOT_FOLDER, 1)
-    for epoch in backend.names("epochs"):
-        for folder in ("writers", "sets"):
-            yield from _walk(backend, f"epochs/{epoch}/{folder}", 1)
+    yield from _walk_epochs(backend)
     yield from _walk(backend, JOURNAL, 3)
+
+
+def list_lasting(backend: Backend) -> Iterator[str]:
+    """Those that no compaction replaces: keys and what opens them, names, erasures, and what
+    epochs record. Raises BackendError."""
+    for folder, depth in _LASTING:
+        yield from _walk(backend, folder, depth)
+    yield from _walk_epochs(backend)
 
 
 def list_beginnings(backend: Backend) -> Iterator[str]:
@@ -34,6 +40,12 @@ def list_beginnings(backend: Backend) -> Iterator[str]:
         for name in ("epoch", "epoch.twin"):
             if name in backend.names(f"epochs/{epoch}"):
                 yield f"epochs/{epoch}/{name}"
+
+
+def _walk_epochs(backend: Backend) -> Iterator[str]:
+    for epoch in backend.names("epochs"):
+        for folder in ("writers", "sets"):
+            yield from _walk(backend, f"epochs/{epoch}/{folder}", 1)
 
 
 def _walk(backend: Backend, folder: str, depth: int) -> Iterator[str]:

@@ -144,10 +144,10 @@ def open_vault(backend: Backend, root_public: bytes | None = None) -> Vault:
 
 
 def check_format(vault: Vault, name: str, data: bytes) -> None:
-    """See that a copy of the format says what this vault's does. Raises Damaged."""
+    """See that a copy of the format says what this vault's does. Raises Damaged, FutureVault."""
     try:
         content = _read_format(data, name, vault.backend.place)
-    except RefusedVault as error:
+    except NotAVault as error:
         raise Damaged(error.what) from error
     if content != vault.format:
         raise Damaged(f"{name} is another vault's")

@@ -11,14 +11,14 @@ from stillhere.vault.keys import is_kept_of, open_name
 from stillhere.vault.layout import FORMAT, JOURNAL, SERVICE_KEYS
 from stillhere.vault.opened import Vault, check_format
 from stillhere.vault.packs import is_whole
-from stillhere.vault.segments import read_header
+from stillhere.vault.segments import open_bodies, open_entries, prove_frame, unpack_rows
 
 
 class Proof:
     """Proves objects of one vault, whose epochs were read: called with name and bytes it returns
     the bytes, or raises Damaged.
 
-    Of a segment or roll-up only the header is proven: its parts belong to many accounts."""
+    Of a segment or roll-up the parts of those accounts are proven whose keys are at hand."""
 
     def __init__(
         self,
@@ -52,13 +52,23 @@ class Proof:
             open_name(self._names_key, bytes.fromhex(rest.rpartition("/")[2]), data)
         elif kind == JOURNAL:
             if not is_seal(self._vault, name, data):
-                read_header(self._journal_keys[int(rest.partition("/")[0])], data)
+                self._prove_journal(self._journal_keys[int(rest.partition("/")[0])], data)
         elif plain == FORMAT:
             check_format(self._vault, name, data)
         elif kind == "keys" and name not in SERVICE_KEYS:
             self._prove_key(name, bytes.fromhex(plain.rpartition("/")[2]), data)
         else:
             self._vault.verifier.verify(name if name in SERVICE_KEYS else plain, data)
+
+    def _prove_journal(self, journal_key: bytes, data: bytes) -> None:
+        header, start = prove_frame(journal_key, data)
+        view = memoryview(data)[start:]
+        for row in unpack_rows(header.rows):
+            with suppress(NotFound):  # erased, or not known here yet
+                key = self._data_key(row.account)
+                middle = row.offset + row.entries_length
+                open_entries(key, header, row, view[row.offset : middle])
+                open_bodies(key, header, row, view[middle : middle + row.bodies_length])
 
     def _prove_key(self, name: str, account: bytes, data: bytes) -> None:
         with suppress(NotFound):  # of an account whose making was cut short, or goes on

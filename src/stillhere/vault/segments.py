@@ -197,6 +197,19 @@ def read_header(journal_key: bytes, data: bytes | memoryview) -> tuple[Header, i
     raise Damaged("a journal object's header is broken at both ends")
 
 
+def prove_frame(journal_key: bytes, data: bytes) -> tuple[Header, int]:
+    """The same of an object whose header proves itself at both ends, as it was written, with as
+    many bytes between them as it says. Raises Damaged."""
+    header, start = read_header(journal_key, data)
+    (front, mac), back = _front(data), _back(data)
+    rows = unpack_rows(header.rows)
+    parts = sum(row.entries_length + row.bodies_length for row in rows)
+    whole = hmac.compare_digest(mac, hmac.digest(journal_key, MAGIC + front, "sha256"))
+    if not whole or back != (front, mac) or len(data) != 2 * start + parts:
+        raise Damaged("a journal object's header is broken at one end")
+    return header, start
+
+
 def _front(data: bytes | memoryview) -> tuple[bytes, bytes]:
     start = len(MAGIC) + _LENGTH.size
     if bytes(data[: len(MAGIC)]) != MAGIC or len(data) < start:
