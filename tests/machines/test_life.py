@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
-from tests.machines.world import Abandoned, Token, World
+from tests.machines.places import Places
+from tests.machines.world import Abandoned, Token
 from tests.recovery.faults import (
     Died,
     Fault,
@@ -80,13 +81,13 @@ drafts = st.one_of(
 whose = st.integers(0, ACCOUNTS - 1)
 
 
-class Life(World):
+class Life(Places):
     """What may happen to a service."""
 
     @initialize(bits=st.sampled_from((0, 1, 6)))
     def be_founded(self, bits: int) -> None:
         home = self.new_home()
-        self.kit = found(home, self.place, bucket_bits=bits)
+        self.kit = found(home, self.places[0], bucket_bits=bits)
         self.working = open_core(home)
         self.make_account()
 
@@ -162,7 +163,7 @@ class Life(World):
         """What the vault may have kept is looked for: kept is acknowledged, else tried again."""
         owner = self.owner(who)
         acts = self.possible(self.books[owner.account], acts)
-        self.fail_next(faults)
+        self.fail_next(faults, first=faults == [lost, lost, lost])
         future = self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts))
         if faults == [lost, lost, lost]:
             with pytest.raises(Unavailable) as refused:
@@ -256,7 +257,7 @@ class Life(World):
         future = self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts))
         with pytest.raises(Unavailable):
             future.result()
-        if fault is died_after:
+        if fault is died_after or not self.first_fails:
             self.books[owner.account].apply(acts, self.epoch)
         self.crash_now(power)
 
@@ -373,7 +374,8 @@ class Life(World):
             self.epoch += 1
             for book in self.books.values():
                 book.end_epoch(self.epoch)
-        self.recovery = Recovery(home, self.place, self.kit, self.announce)
+        place, *more = self.begin_recovery_from()
+        self.recovery = Recovery(home, place, self.kit, self.announce, more=more)
         self.working = self.recovery.begin()
         assert self.working.identity.epoch == self.epoch
         if self.zombie is not None:

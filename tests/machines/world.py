@@ -33,8 +33,10 @@ from stillhere.errors import BadInput, Closed, Erased, Fenced
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import read_report
 from stillhere.replication.fence import check_fence
+from stillhere.replication.members import read_members
 from stillhere.replication.start import Working, open_core
 from stillhere.store import BadLogin, NewAccount, Shelf, Throttled, epoch_of
+from stillhere.vault.backends.copies import Copies
 
 
 class Owner(NamedTuple):
@@ -64,11 +66,12 @@ class World(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="stillhere-life-"))
-        self.place = self.folder / "vault"
+        self.places = [self.folder / "vault"]
+        self.turns = count()
         self.homes = 0
         self.epoch = 1
         self._open: Working | None = None
-        self.backend = Faulty(self.place)
+        self.backend = Faulty(self.places[0])
         self.recovery: Recovery | None = None
         self.resumed: Path | None = None
         self.stop_at: Sequence[str] = ()
@@ -190,12 +193,20 @@ class World(RuleBasedStateMachine):
             return [PutCollection(gone[0].name, "new")]
         return acts
 
-    def fail_next(self, faults: Sequence[Fault | None], *, only: str = "journal/") -> None:
-        """Reopen the core over a vault that fails so at its next changes, or next segments."""
+    def fail_next(
+        self, faults: Sequence[Fault | None], *, only: str = "journal/", first: bool = False
+    ) -> None:
+        """Reopen the core over a vault that fails so at its next changes, or next segments: in
+        the ``first`` of its places, or in one after the other."""
         working, self.working = self.core(), None
         working.close()
-        self.backend = Faulty(self.place)
-        self.working = open_over(working.core.home, self.backend)
+        home = working.core.home
+        places = [Path(place) for place in read_members(home, str(self.places[0])).places]
+        at = 0 if first else next(self.turns) % len(places)
+        backends = [Faulty(place) for place in places]
+        self.backend = backends[at]
+        self.first_fails = at == 0
+        self.working = open_over(home, Copies(backends))
         self.backend.only = only
         self.backend.plan = list(faults)
 

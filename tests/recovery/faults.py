@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stillhere.replication.start import Working, assemble, prove_start
 from stillhere.store import Core
-from stillhere.vault.backends import BackendError
+from stillhere.vault.backends import Backend, BackendError
 from stillhere.vault.backends.directory import Directory
 from stillhere.vault.opened import open_vault
 
@@ -21,8 +21,8 @@ class Faulty(Directory):
 
     ``only`` limits the plan to names that begin so; once ``blind``, it can't read them either."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, *, create: bool = False) -> None:
+        super().__init__(root, create=create)
         self.plan: list[Fault | None] = []
         self.only = ""
         self.blind = False
@@ -81,7 +81,7 @@ def died_after(backend: Faulty, change: Callable[[], None]) -> None:
     raise Died
 
 
-def open_over(home: Path, backend: Directory) -> Working:
+def open_over(home: Path, backend: Backend) -> Working:
     """A core opened as ``open_core`` does, over a backend of the test's."""
     core = Core(home)
     try:
