@@ -16,6 +16,10 @@ from stillhere.kinds.lines import BOM, Property, content_lines, unfold
 
 ROOT = "VCALENDAR"
 
+ZONE = "VTIMEZONE"
+OUTERMOST = frozenset(("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY", ZONE))
+"""Components that never stand inside another one than the root."""
+
 MAX_DEPTH = 16
 MAX_COMPONENTS = 10_000
 MAX_LINES = 100_000
@@ -62,36 +66,32 @@ def read_component(data: bytes) -> Component:
     text = unfold(data.removeprefix(BOM)).replace(b"\r", b"\n")
     if text.count(b"\n") > MAX_LINES:
         raise BadItem(f"the object has more than {MAX_LINES:,} lines")
+    top = here = Component("")  # holds the root, and nothing else
     above: list[Component] = []
-    here: Component | None = None
-    root: Component | None = None
     count = 0
     for nth, (group, head, parameters, value) in enumerate(_CONTENT.findall(text)):
         name = _capitals(head)
+        if here is top and (top.components or name != "BEGIN"):
+            raise _refusal(data, nth, _AFTER if top.components else _OUTSIDE)
         if name == "BEGIN":
-            count += 1
             inner = Component(_capitals(value.strip()[:_LONGEST_NAME]))
+            count += 1
             _refuse_begin(data, nth, inner.name, len(above), count)
-            if here is None:
-                root = inner
-            else:
-                above.append(here)
-                here.components.append(inner)
+            here.components.append(inner)
+            above.append(here)
             here = inner
-        elif here is None:
-            raise _refusal(data, nth, _OUTSIDE if root is None else _AFTER)
         elif name == "END":
             if _capitals(value.strip()[:_LONGEST_NAME]) != here.name:
                 raise _refusal(data, nth, f"END:{here.name} is missing before another one")
-            here = above.pop() if above else None
+            here = above.pop()
         elif head:
             prefix = _capitals(group) if group else ""
             here.properties.append(Property(prefix, name, parameters, value))
-    if root is None:
+    if not top.components:
         raise BadItem("there is no calendar object")
-    if here is not None:
+    if here is not top:
         raise BadItem(f"the object is cut off: {here.name} has no END")
-    return root
+    return top.components[0]
 
 
 def write_component(component: Component) -> bytes:
@@ -131,15 +131,13 @@ _AFTER = "there is more after END:VCALENDAR"
 
 def _refuse_begin(data: bytes, nth: int, name: str, depth: int, count: int) -> None:
     """Raises BadItem where a component can't begin; it is the ``count``-th one."""
-    if count == 1:
-        if name != ROOT:
-            raise _refusal(data, nth, _OUTSIDE)
-        return
-    if depth >= MAX_DEPTH or count > MAX_COMPONENTS:
-        what = f"deeper than {MAX_DEPTH}" if depth >= MAX_DEPTH else f"more than {MAX_COMPONENTS:,}"
+    if not depth and name != ROOT:
+        raise _refusal(data, nth, _OUTSIDE)
+    if depth > MAX_DEPTH or count > MAX_COMPONENTS:
+        what = f"deeper than {MAX_DEPTH}" if depth > MAX_DEPTH else f"more than {MAX_COMPONENTS:,}"
         raise _refusal(data, nth, f"the object's components are {what}")
-    if name == ROOT:
-        raise _refusal(data, nth, "another VCALENDAR begins here")
+    if (depth and name == ROOT) or (depth > 1 and name in OUTERMOST):
+        raise _refusal(data, nth, f"a {name} begins inside another component")
 
 
 def _refusal(data: bytes, nth: int, what: str) -> BadItem:

@@ -9,10 +9,10 @@ characters, which no XML can carry.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from stillhere.kinds.item import MAX_UID, BadItem
+from stillhere.kinds.item import MAX_UID, BadItem, Item, Kind, Piece
 from stillhere.kinds.lines import (
     UTF16,
     Line,
@@ -20,6 +20,7 @@ from stillhere.kinds.lines import (
     refuse_controls,
     refuse_other_than_utf8,
 )
+from stillhere.kinds.revision import revision_of, says_nothing_new
 from stillhere.kinds.vcard import BEGIN, END, logical_lines, opens_agent
 
 COMPONENT = "VCARD"
@@ -123,6 +124,22 @@ def text_of(data: bytes) -> str:
         return decode_text(data, data)
 
 
+def _parse_item(data: bytes) -> Item:
+    card = parse(data)
+    return Item(card.uid, card.name, COMPONENT, card.media_type)
+
+
+def _split(data: bytes) -> Iterator[Piece]:
+    for line, piece in split_cards(data):
+        first = next(logical_lines(piece)).text
+        yield Piece(COMPONENT if BEGIN.match(first) else "", line, piece)
+
+
+def _join(cards: Iterable[bytes]) -> Iterator[bytes]:
+    for card in cards:
+        yield card if card.endswith((b"\n", b"\r")) else card + b"\r\n"
+
+
 def _parse_plain(data: bytes) -> Card | None:
     """The answer for a card as nearly every program writes it, without walking its lines."""
     plain = _PLAIN.match(data)
@@ -189,3 +206,21 @@ def _describe(found: dict[str, Line]) -> Card:
     uid = found["UID"].words() if "UID" in found else ""
     name = found["FN"].words() if "FN" in found else ""
     return Card(uid, name, version, kind.lower())
+
+
+KIND = Kind(
+    name="contacts",
+    component=COMPONENT,
+    collection="ADDRESSBOOK",
+    media_type="text/vcard; charset=utf-8",
+    extensions=(".vcf", ".vcard"),
+    words=("contact", "contacts"),
+    collection_words=("address book", "address books"),
+    first=("contacts", {"{DAV:}displayname": "Contacts"}),
+    parse=_parse_item,
+    split=_split,
+    join=_join,
+    give_uid=give_uid,
+    revision_of=revision_of,
+    says_nothing_new=says_nothing_new,
+)

@@ -48,12 +48,23 @@ class Item(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One part of a file: where it begins (lines from 1), its component's name ("" for none of
-    any kind) and the bytes that it would be kept as."""
+    """One part of a file, as it would be kept: its component's name ("" for no item of any
+    kind), the line of the file where it begins (from 1), and its bytes.
 
-    line: int
+    Where these are put together from several places, ``places`` are pairs of line numbers, in
+    order: where a run of lines begins in the bytes, and where in the file.
+    """
+
     component: str
+    line: int
     body: bytes
+    places: tuple[tuple[int, int], ...] = ()
+
+    def find_line(self, line: int) -> int:
+        """The line of the file that is this one of the bytes (both from 1)."""
+        places = self.places or ((1, self.line),)
+        here, there = next(place for place in reversed(places) if place[0] <= line)
+        return there + line - here
 
 
 class BadItem(BadInput):
@@ -80,14 +91,15 @@ class OtherComponent(BadItem):
 class Kind:
     """One kind of records. Its functions are pure, and raise BadItem for what they can't read.
 
-    ``component`` is what a record is (``VCARD``), ``collection`` what one of it is to people;
-    ``words`` and ``collection_words`` are singular and plural. ``first`` is the collection that
-    an account begins with: its name and properties. A file name that ends in one of
-    ``extensions`` may hold such items; the first of them is for files that are written.
+    ``component`` is what a record is (``VCARD``), ``collection`` the component of a collection's
+    own record, and ``first`` the collection that an account begins with: its name and properties.
+    ``words`` and ``collection_words`` are what people call one and several of them. A file whose
+    name ends in one of ``extensions`` may hold items; the first is for files that are written.
     """
 
     name: str
     component: str
+    collection: str
     media_type: str
     extensions: tuple[str, ...]
     words: tuple[str, str]
@@ -98,10 +110,10 @@ class Kind:
     split: Callable[[bytes], Iterator[Piece]] = field(repr=False)
     """Every item of a file, those of other kinds that such a file may hold included."""
     join: Callable[[Iterable[bytes]], Iterator[bytes]] = field(repr=False)
-    """One file of many items, piece by piece; its items are these again."""
+    """A file of many items, part by part; read again, its items say the same."""
     give_uid: Callable[[bytes, str], bytes] = field(repr=False)
-    """The item with a UID, and nothing else changed."""
+    """An item that has no UID with one, and nothing else changed."""
     revision_of: Callable[[bytes], str] = field(repr=False)
-    """When it was last changed as far as it tells; compares as text, "" when it does not."""
+    """When an item was last changed as far as it tells: compares as text; "" when it does not."""
     says_nothing_new: Callable[[bytes, bytes], bool] = field(repr=False)
     """Whether everything that an item says is in the known one."""

@@ -131,7 +131,12 @@ def content_lines(data: bytes) -> Iterator[Line]:
         text = whole.rstrip(b"\r\n")
         folded = b"\n" in text or b"\r" in text
         yield Line(number, start, end, _FOLD.sub(b"", text) if folded else text)
-        number += len(_ENDING.findall(whole)) if folded else 1
+        number += count_lines(whole) if folded else 1
+
+
+def count_lines(data: bytes) -> int:
+    """How many line endings there are."""
+    return len(_ENDING.findall(data))
 
 
 def unfold(data: bytes) -> bytes:
