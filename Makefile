@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 ROUNDS ?= 200
-TARGET ?= requests cards headers objects
+TARGET ?= requests cards calendars headers objects
 SECONDS ?= 900
 VENV := .venv
 BIN := $(VENV)/bin

@@ -16,7 +16,7 @@ from typing import Protocol, cast
 
 Check = Callable[[bytes], None]
 CORPUS = Path(__file__).parent / "corpus"
-TARGETS = ("requests", "cards", "headers", "objects")
+TARGETS = ("requests", "cards", "calendars", "headers", "objects")
 
 
 class Target(Protocol):

@@ -118,6 +118,10 @@ class TestSplit:
         assert items(calendar(one)[:-15] + calendar(two)) == [("VEVENT", "1"), ("VEVENT", "2")]
         [whole] = bodies(calendar(one)[:-15])
         assert whole == calendar(one)
+        assert bodies(calendar(one, two, "X:1")[:-17]) == [
+            calendar("X:1", one),
+            calendar("X:1", two),
+        ]
 
     def test_says_what_is_of_no_kind(self) -> None:
         file = calendar(event(), "BEGIN:X-A\nEND:X-A", event(name="VFREEBUSY"), "BEGIN:VTIMEZONE")

@@ -107,8 +107,8 @@ def _group(records: Iterable[Part]) -> list[list[Part]]:
 
 def _assemble(data: bytes, found: Object, group: list[Part], zones: dict[str, Part]) -> Piece:
     """An object of these components, and of what they need of the one they stand in."""
-    heads = [found.begin, *(line for line in found.properties if not _is_of_the_file(line))]
-    runs = [(line.number, data[line.start : line.end]) for line in heads]
+    said = (line for line in found.properties if line.name and not _is_of_the_file(line))
+    runs = [(line.number, _ended(data[line.start : line.end])) for line in (found.begin, *said)]
     named = _zones_named(b"".join(data[part.begin.start : part.end] for part in group))
     parts = [*(zone for name, zone in zones.items() if name in named), *group]
     runs += [(part.begin.number, _bytes_of(data, part)) for part in parts]
