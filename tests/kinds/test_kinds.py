@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from stillhere.kinds import KINDS, RECOVERY_ORDER, kind_of
@@ -35,10 +37,17 @@ def test_are_told_by_their_components() -> None:
 def test_a_kind_knows_its_items(kind: Kind) -> None:
     found = kind.parse(one(kind, "7"))
     assert (found.uid, found.component, found.media_type) == ("7", kind.component, kind.media_type)
-    assert (found.span == NO_SPAN) == (kind.name == "contacts")
     assert kind.parse(kind.give_uid(one(kind, ""), "8")).uid == "8"
     with pytest.raises(BadItem):
         kind.parse(b"junk")
+
+
+def test_a_contact_is_in_no_time_range_and_an_event_in_that_of_its_time() -> None:
+    assert KINDS["contacts"].parse(one(KINDS["contacts"], "1")).span == NO_SPAN
+    times = ("DTSTART:20260310T120000Z", "DTEND:20260310T130000Z")
+    noon = int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp())
+    span = KINDS["calendar"].parse(one(KINDS["calendar"], "1", *times)).span
+    assert span.starts <= noon < span.ends
 
 
 @EVERY
