@@ -24,7 +24,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run as a file
 
 from tests.outage.cuts import PAIRS, Finding, Life, Recorded, Tally, cut, left_at, live, live_on
-from tests.outage.judge import after_a_life, after_a_recovery
+from tests.outage.judge import after_a_life, after_a_recovery, after_two_places
 from tests.rooms import quick_folder
 
 TWICE = 40  # recordings that begin on what a first cut has left
@@ -91,6 +91,10 @@ def _plays(folder: Path, seed: str, ways: int, *, whole: bool) -> Iterator[Play]
     yield Play(live([Life("spool")], place()), points, ways)
     recovery = [Life("begin"), Life("recover")]
     yield Play(live(recovery, place(), after_a_recovery), points, ways)
+    for life in ("seed", "part"):
+        yield Play(live([Life(life)], place(), after_two_places), points, ways)
+    recovery_of_two = [Life("two"), Life("recover")]
+    yield Play(live(recovery_of_two, place(), after_a_recovery), points, ways)
     for spoilt in ("without_unnamed", "without_links"):
         yield Play(live([Life("work", 0, spoilt)], place()), 60 if whole else 20, ways)
     for nth in count(1, 1 if whole else 7):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.outage.cuts import Life, Recorded, Tally, cut, left, live, said
 from tests.outage.disk import KEPT, SYNCED, lay_out
-from tests.outage.judge import Site, after_a_life, after_a_recovery
+from tests.outage.judge import Site, after_a_life, after_a_recovery, after_two_places
 from tests.rooms import quick_folder
 
 pytestmark = pytest.mark.requires_tool("strace")
@@ -53,6 +53,18 @@ def test_a_recovery(folder: Path) -> None:
     assert sample(recorded, folder, 10).findings == []
 
 
+@pytest.mark.parametrize("life", ["seed", "part"])
+def test_a_second_place_is_added_and_one_is_left(folder: Path, life: str) -> None:
+    recorded = live([Life(life)], folder / "life", after_two_places)
+    assert sample(recorded, folder, 6).findings == []
+
+
+def test_a_recovery_of_two_places(folder: Path) -> None:
+    lives = [Life("two"), Life("recover")]
+    recorded = live(lives, folder / "life", after_a_recovery)
+    assert sample(recorded, folder, 5).findings == []
+
+
 @pytest.mark.parametrize("nth", [19, 33])
 def test_a_start_after_a_kill(folder: Path, nth: int) -> None:
     """A process that is killed loses nothing, and leaves behind what is not synced yet."""
@@ -79,4 +91,9 @@ def test_what_a_start_replays_is_durable_where_it_lies(folder: Path, life: Life)
 def test_a_life_that_does_not_sync_is_found_out(folder: Path, spoilt: str) -> None:
     """Else the tests above could not fail."""
     recorded = live([Life("found_it", 0, spoilt)], folder / "life")
+    assert sample(recorded, folder, 12).findings != []
+
+
+def test_a_second_place_that_is_not_synced_is_found_out(folder: Path) -> None:
+    recorded = live([Life("two", 0, "without_second")], folder / "life", after_two_places)
     assert sample(recorded, folder, 12).findings != []

@@ -29,7 +29,7 @@ from tests.outage.lives import MARKS
 from tests.outage.record import Op, record, said
 
 LIVES = Path(__file__).with_name("lives.py")
-DISKS = ("core", "next", "vault", "kit")
+DISKS = ("core", "next", "vault", "second", "kit")
 PAIRS = [
     *((cut, cut) for cut in CUTS),
     (SYNCED, KEPT),
@@ -188,11 +188,9 @@ def left_at(recorded: Recorded, seed: str) -> tuple[dict[str, Tree], list[str]]:
 
 
 def left(disk: Disk, cores: Cut, vault: Cut, seed: str) -> dict[str, Tree]:
-    """Every disk as a cut leaves it."""
-    return {
-        name: disk.left_by(vault if name == "vault" else cores, f"{seed}:{name}", name)
-        for name in DISKS
-    }
+    """Every disk as a cut leaves it; that of the vault's second place in a way of its own."""
+    ways = {"vault": vault, "second": random.Random(f"{seed}:second").choice(CUTS)}
+    return {name: disk.left_by(ways.get(name, cores), f"{seed}:{name}", name) for name in DISKS}
 
 
 def _advance(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.crashing.model import Model
+from tests.outage.copied import PLACES, move_here, places_below
 from tests.outage.lives import SECRET
 from tests.rooms import put
 
@@ -90,6 +91,11 @@ class History:
         """Whether ``init`` has said that it is done."""
         return "founded" in self.said
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the first place has missed what came since."""
+        return "left" in self.said and "back" not in self.said
+
 
 def _shipped(lines: Sequence[str]) -> Iterator[str]:
     """What is acknowledged by the vault: with ack = core, what was by the last shipping."""
@@ -145,7 +151,6 @@ class Site:
         self.lines = list(lines)
         self.history = History(self.lines)
         self.shipped = History(_shipped(self.lines))
-        self.place = folder / "vault" / "here"
 
     def copy(self, name: str) -> Site:
         """The same elsewhere, to try another way."""
@@ -156,12 +161,22 @@ class Site:
         """The kit as its file has it."""
         return open_kit(self.folder / "kit" / "kit.txt")
 
+    @contextmanager
+    def opened(self, home: str = "core") -> Iterator[Working]:
+        """The core in that home at work, if it may be."""
+        at = self.folder / home / "home"
+        move_here(at, self.folder)
+        place, *more = config.places_of(config.load(at))
+        working = open_core(at, place, more=more)
+        try:
+            yield working
+        finally:
+            working.close()
+
     def start(self, home: str = "core") -> list[str]:
         """Start the core, compare, go on working, and recover from what the vault has then."""
-        at = self.folder / home / "home"
         found = self._readable()
-        with _opened(at, self.place) as working:
-            config.load(at)
+        with self.opened(home) as working:
             found += compare(working, self.history)
             self._live_on(working)
             found += [f"then: {what}" for what in compare(working, self.history)]
@@ -175,9 +190,10 @@ class Site:
         """Recover from the vault and compare; go on with a recovery that was begun there.
 
         What a core has acknowledged by itself and not ``shipped`` may be gone with it."""
-        recovery = Recovery(
-            self.folder / home / "home", self.place, self.kit(), lambda *_, **__: None
-        )
+        at = self.folder / home / "home"
+        move_here(at, self.folder)
+        place, *more = places_below(self.folder)
+        recovery = Recovery(at, place, self.kit(), lambda *_, **__: None, more=more)
         working = recovery.begin()
         try:
             recovery.run()
@@ -190,10 +206,13 @@ class Site:
         return found
 
     def _readable(self) -> list[str]:
-        """What can still be read of erased accounts, before anything is started."""
+        """What can still be read of erased accounts, before anything is started; a place that
+        was left does not count until it is back."""
         if not self.history.erased:
             return []
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        left = self.folder / ("vault" if self.history.is_left else "nowhere")
+        everything = (path for path in self.folder.rglob("*") if left not in path.parents)
+        files = [path for path in everything if path.is_file()]
         keys = {one.hex() for one in self.history.erased}
         found = [
             f"a key of an erased account: {p.name}"
@@ -212,15 +231,6 @@ class Site:
             self.history.hear("put", body="lived on", **told)
             seq = put(working, account.account, told["href"], "lived on")
             self.history.hear("kept", seq=seq, **told)
-
-
-@contextmanager
-def _opened(home: Path, place: Path) -> Iterator[Working]:
-    working = open_core(home, place)
-    try:
-        yield working
-    finally:
-        working.close()
 
 
 def after_a_life(site: Site) -> Iterator[tuple[str, list[str]]]:
@@ -246,9 +256,33 @@ def after_a_recovery(site: Site) -> Iterator[tuple[str, list[str]]]:
         yield "the old one", _what(old, lambda: _may_be_fenced(old))
 
 
+def after_two_places(site: Site) -> Iterator[tuple[str, list[str]]]:
+    """Either; or the core is gone together with one of the places."""
+    history = site.history
+    counts = {"vault": not history.is_left, "second": "added" in history.said}
+    for disk in PLACES:
+        alone = site.copy(f"{disk} alone")
+        for other in {"core", *PLACES} - {disk}:
+            shutil.rmtree(alone.folder / other)
+            (alone.folder / other).mkdir()
+        if counts[disk]:
+            yield f"{disk} alone", _what(alone, alone.recover)
+        elif disk == "second":
+            yield f"{disk} alone, if it can", _if_it_can(alone)
+    yield from after_a_life(site)
+
+
+def _if_it_can(site: Site) -> list[str]:
+    """A place that is not whole yet is refused, or it has everything."""
+    try:
+        return site.recover()
+    except StillhereError:
+        return []
+
+
 def _must_be_fenced(site: Site) -> list[str]:
     try:
-        with _opened(site.folder / "core" / "home", site.place):
+        with site.opened():
             return ["the old core starts although it is sealed"]
     except Fenced:
         return []

@@ -1,9 +1,10 @@
 """The lives that are recorded. Usage: lives.py LIFE FOLDER [NTH [SPOILT]].
 
 Below FOLDER are the disks: ``core`` with the home, ``next`` with the home that a recovery makes,
-``vault``, and ``kit``. Before every change the program says what it tries, and after it that it
-was acknowledged. With NTH, ``begin`` and ``recover`` end themselves by SIGKILL instead of their
-nth sync of the vault. SPOILT makes a life one that must be found out: it leaves out a sync.
+``vault``, ``second`` with another place of the vault, and ``kit``. Before every change the program
+says what it tries, and after it that it was acknowledged. With NTH, ``begin`` and ``recover`` end
+themselves by SIGKILL instead of their nth sync of the vault. SPOILT makes a life one that must be
+found out: it leaves out a sync.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is run as a f
 
 import pytest
 from tests.conformance import file_systems
+from tests.outage.copied import move_here, part, places_below, seed, two
 
 from stillhere import config
 from stillhere.cli import kit as paper
@@ -51,6 +53,7 @@ class Life:
         self.home = folder / "core" / "home"
         self.next = folder / "next" / "home"
         self.place = folder / "vault" / "here"
+        self.second = folder / "second" / "here"
         self.kit = folder / "kit" / "kit.txt"
         self._marks = os.open(folder / MARKS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._numbers = count(1)
@@ -68,8 +71,9 @@ class Life:
 
     def opened(self, window: Window | None = None) -> Working:
         """The core at work."""
-        config.load(self.home)  # which may name a place of another time
-        working = open_core(self.home, self.place, window)
+        move_here(self.home, self.folder)
+        place, *more = config.places_of(config.load(self.home))
+        working = open_core(self.home, place, window, more=more)
         working.store.install(
             lambda sql: sql.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         ).result()
@@ -260,9 +264,11 @@ def recover(life: Life) -> None:
     def announce(what: str, **_: object) -> None:
         life.say(what)
 
-    recovery = Recovery(life.next, life.place, open_kit(life.kit), announce)
+    move_here(life.next, life.folder)
+    place, *more = places = places_below(life.folder)
+    recovery = Recovery(life.next, place, open_kit(life.kit), announce, more=more)
     working = recovery.begin()
-    settle(Lost(life.next, [life.place], life.kit), working, None)
+    settle(Lost(life.next, places, life.kit), working, None)
     found_here = working.store.accounts.list()
     if not found_here:  # nobody is in the core yet: whoever knocks is
         anna = asyncio.run(_knock(working, "anna"))
@@ -317,6 +323,12 @@ def without_bytes() -> None:
     os.fsync = lambda fd: sync(fd) if stat.S_ISDIR(os.fstat(fd).st_mode) else None
 
 
+def without_second() -> None:
+    """Nothing of the vault's second place is synced."""
+    sync = os.fsync
+    os.fsync = lambda fd: None if "/second/" in os.readlink(f"/proc/self/fd/{fd}") else sync(fd)
+
+
 def without_core() -> None:
     """The core's file is not synced."""
     schema.PRAGMAS = tuple(p.replace("NORMAL", "OFF") for p in schema.PRAGMAS)
@@ -333,11 +345,19 @@ def without_links() -> None:
 
 
 LIVES = {
-    life.__name__: life for life in (found_it, work, beside, spool, begin, leave, start, recover)
+    life.__name__: life
+    for life in (found_it, work, beside, spool, begin, leave, start, recover, seed, two, part)
 }
 SPOILT = {
     spoil.__name__: spoil
-    for spoil in (without_folders, without_bytes, without_core, without_unnamed, without_links)
+    for spoil in (
+        without_folders,
+        without_bytes,
+        without_second,
+        without_core,
+        without_unnamed,
+        without_links,
+    )
 }
 
 
