@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class Places(World):
         power=st.booleans(),
     )
     def die_adding_a_place(self, which: int, steps: int, fault: Fault, power: bool) -> None:
-        """The process ends in the middle; the same command goes on, perhaps after a while."""
+        """The process ends in the middle, or before anybody hears of its end; the same command
+        goes on, perhaps after a while."""
         place = self._choose(which, again=False)
         if place is None:
             return
@@ -72,11 +74,13 @@ class Places(World):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(copies, "open_place", faulty)
-            try:
-                self._add(place)
-            except Died:
-                self.joining = place
-                self.crash_now(power)
+            self._reopen()
+            with suppress(Died):
+                add_copy(self.core(), place, lambda done, total: None)
+        if place in self.left:
+            self.left.remove(place)
+        self.joining = place
+        self.crash_now(power)
 
     @precondition(lambda self: self.at_work and len(self.places) > 1)
     @rule(which=st.integers(0, MOST))
