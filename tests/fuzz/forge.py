@@ -22,6 +22,7 @@ from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.body_chunks import BodyChunk, read_bodies
 from stillhere.vault.codec import LEDGER_LEVEL, seal
 from stillhere.vault.epochs import JOURNAL_KEY, read_epochs, sealed_ends
+from stillhere.vault.evidence import NOTE, pack_kept
 from stillhere.vault.keys import (
     _SERVICE,
     ServiceKeys,
@@ -54,7 +55,15 @@ from stillhere.vault.packs import (
     open_chunk,
     read_chunk,
 )
-from stillhere.vault.segments import MAGIC, Row, frame, pack_rows, part_label, unpack_rows
+from stillhere.vault.segments import (
+    MAGIC,
+    Row,
+    decode_entry,
+    frame,
+    pack_rows,
+    part_label,
+    unpack_rows,
+)
 from stillhere.vault.signing import ROOT
 from stillhere.vault.tail import Source
 from stillhere.vault.wraps import _PURPOSE, WRAP_BYTES, Unwrapper, WrappingKey
@@ -222,6 +231,12 @@ class Forger:
         chunk = msgspec.structs.replace(self.body_chunk, piece=compress(content))
         return self.chunk(Role.BODIES)(msgspec.msgpack.encode(chunk))
 
+    def note(self, content: bytes) -> Objects:
+        """A piece of evidence with this body, up to the head of the account's shelf."""
+        _, entries = self.last.entries(self.data_keys[self.account], self.row)
+        entry = msgspec.structs.replace(decode_entry(entries[0]), op=NOTE, seq=1)
+        return self.chunk(Role.HISTORY)(pack_kept([(entry, content)], {}))
+
     @cached_property
     def body_chunk(self) -> BodyChunk:
         entry = self.manifest.find(self.account)
@@ -232,6 +247,8 @@ class Forger:
 
     def _aim(self, entry: ShelfEntry, role: Role, span: Span, digest: bytes) -> ShelfEntry:
         level: Level = entry.top
+        if role is Role.HISTORY:
+            return msgspec.structs.replace(entry, evidence=span)
         if role is Role.ROSTER:
             level = msgspec.structs.replace(level, digest=digest, roster=span)
         else:

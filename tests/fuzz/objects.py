@@ -22,10 +22,13 @@ from tests.vault.plain import agree
 
 from stillhere.bodies import decompress
 from stillhere.errors import StillhereError
+from stillhere.recovery.accept import heed_words
 from stillhere.rosters import HELD
+from stillhere.store.records import ACCEPTED
 from stillhere.vault.anchor import read_anchor
 from stillhere.vault.epochs import JOURNAL_KEY, read_epochs, sealed_ends
 from stillhere.vault.erasures import Erasure, read_erasures
+from stillhere.vault.evidence import pack_kept, read_kept
 from stillhere.vault.image import Image, load_image
 from stillhere.vault.keys import find_name, list_keys, read_data_key, read_service_keys
 from stillhere.vault.kit import Kit, read_kit
@@ -37,12 +40,15 @@ from stillhere.vault.layout import (
     key_name,
     manifest_name,
     root_name,
+    set_name,
     twin,
     wrap_name,
     writer_name,
 )
+from stillhere.vault.levels import ShelfSource
 from stillhere.vault.opened import open_vault
 from stillhere.vault.packs import Role, open_chunk, scan_pack
+from stillhere.vault.sets import CopySet, read_set
 from stillhere.vault.signing import ROOT
 from stillhere.vault.wraps import Unwrapper
 
@@ -100,7 +106,7 @@ class Reader:
 
     @cached_property
     def cases(self) -> list[Case]:
-        return [*_thefts(self.forger), *_treasons(self.forger)]
+        return [*_thefts(self.forger), *_treasons(self.forger), *_beside(self.forger)]
 
     def check(self, data: bytes) -> None:
         if not data:
@@ -126,19 +132,30 @@ class Reader:
         anchor = read_anchor(vault, keys, epochs[-1].number, ends=sealed_ends(epochs))
         unwrapper, images = Unwrapper(vault, self.kit), {}
         read_erasures(vault, epochs[-1].number, epochs[-1].erased)
+        read_set(vault, [epoch.number for epoch in epochs])
         for account in list_keys(vault):
             with suppress(StillhereError):
                 data_key = read_data_key(vault, unwrapper, account)
                 for kind in KINDS:
                     source = anchor.source(account, kind)
-                    images[account, kind] = load_image(source, data_key)
+                    image = images[account, kind] = load_image(source, data_key)
                     if source.entry is not None:
                         agree(source, data_key)
+                    heed_words(image)
+                    _read_history(source, data_key)
         for kind in KINDS:
             anchor.accounts(kind)
         with suppress(StillhereError):
             find_name(vault, service.names, "ana")
         return images
+
+
+def _read_history(source: ShelfSource, data_key: bytes) -> None:
+    """As healing reads it."""
+    if source.entry is not None and source.manifest is not None:
+        for span in source.entry.history:
+            with suppress(StillhereError):
+                read_kept(source, source.manifest.place(span), data_key)
 
 
 def _check_image(image: Image) -> None:
@@ -217,6 +234,18 @@ def _treasons(forger: Forger) -> Iterator[Case]:
     yield Case("entries", forger.part(b"E"), part, raw=False)
     bodies = forger.last.bodies(forger.data_keys[forger.account], forger.row)
     yield Case("part's bodies", forger.part(b"B"), _encode(bodies), raw=False)
+
+
+def _beside(forger: Forger) -> Iterator[Case]:
+    """What lies beside the shelves: which places hold the vault, and evidence. Other cases keep
+    their numbers, by which the corpus names them."""
+    name = set_name(2, 1)
+    places = _encode(CopySet(["/mnt/one", "s3://two/vault"], 1))
+    yield Case("set", forger.raw(name), b"", raw=True)
+    yield Case("set", forger.signed(2, name, twice=False), places, raw=False)
+    word = _encode({"what": ACCEPTED, "known": 7})
+    yield Case("evidence", forger.chunk(Role.HISTORY), pack_kept([], {("a", "b"): "c"}), raw=False)
+    yield Case("note", forger.note, word, raw=False)
 
 
 def _list_names(content: bytes) -> Objects:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from stillhere.errors import BadInput
+from stillhere.errors import BadInput, Damaged
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.accounts import DEFAULT_BOOK
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Op
 from stillhere.store.shelf import find_shelf
+from stillhere.vault.codec import decode
 from stillhere.vault.image import Image
 
 Word = dict[str, str | int]
+
+_words: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(dict[str, Any])
 
 
 def accept(working: Working, account: bytes, kind: str) -> None:
@@ -92,11 +96,13 @@ def heed_words(image: Image) -> None:
     unknown = image.evidence is None and image.recalled is None
     lost = False
     for entry, body in image.every_note:
-        if entry.op == Op.NOTE and body is None:
+        if entry.op != Op.NOTE:
+            continue
+        note = _read_word(body)
+        if note is None:
             lost = True
-        elif entry.op == Op.NOTE and body is not None:
-            said = last_word([msgspec.msgpack.decode(body)])
-            word, lost = (said, False) if said else (word, lost)
+        elif said := last_word([note]):
+            word, lost = said, False
     if word.get("what") == TAKEN_BACK:
         image.problems.append("it was accepted as it was found, and that was taken back")
     elif unknown and not word:
@@ -112,7 +118,15 @@ def read_words(sql: sqlite3.Connection, account: bytes, kind: str) -> list[Word]
         " WHERE s.account = ? AND s.kind = ? AND n.op = ? ORDER BY n.seq",
         (account, kind, int(Op.NOTE)),
     )
-    return [msgspec.msgpack.decode(body) for (body,) in rows]
+    return [word for (body,) in rows if (word := _read_word(body)) is not None]
+
+
+def _read_word(body: bytes | None) -> Word | None:
+    """What a note says; None where its body is lost, or nothing that can be read."""
+    try:
+        return decode(_words, body, "a note") if body is not None else None
+    except Damaged:
+        return None
 
 
 def last_word(notes: Iterable[Word]) -> Word:
