@@ -25,12 +25,12 @@ def core(tmp_path: Path) -> CutOff:
 
 
 class Phone:
-    """Ana's phone: what it is answered is what it believes."""
+    """Somebody's phone: what it is answered is what it believes."""
 
-    def __init__(self, core: CutOff, server: Process) -> None:
-        self._client = Client(server.wait_for("serving")["url"], core.logins[0])
+    def __init__(self, server: Process, login: Login) -> None:
+        self._client = Client(server.wait_for("serving")["url"], login)
         self.close = self._client.close
-        self._book = core.logins[0].book
+        self._book = login.book
 
     def put(self, name: str, words: str) -> None:
         body = CARD.format(name, words).encode()
@@ -63,7 +63,7 @@ def damage(home: Path) -> Path:
 
 def test_what_was_deleted_in_the_window_stays_deleted(core: CutOff) -> None:
     server = core.serve()
-    with at_work(server, []), closing(Phone(core, server)) as phone:
+    with at_work(server, []), closing(Phone(server, *core.logins)) as phone:
         for name in ("kept", "old", "edited"):
             phone.put(name, "before")
         eventually(lambda: not is_behind(core))
@@ -80,7 +80,7 @@ def test_what_was_deleted_in_the_window_stays_deleted(core: CutOff) -> None:
     file = damage(core.home)
     core.move()
     recovery = core.recover("--salvage", file)
-    with at_work(recovery, []), closing(Phone(core, recovery)) as phone:
+    with at_work(recovery, []), closing(Phone(recovery, *core.logins)) as phone:
         told = recovery.wait_for("salvaged")
         assert (told["written"], told["deleted"], told["history"]) == (2, 2, 0)
         words = {name: phone.card(name) for name in ("kept", "edited", "new")}
@@ -129,3 +129,28 @@ def test_log_ins_count_as_they_did_last(tmp_path: Path) -> None:
         assert answered(recovery, laptop) == 207
         assert answered(recovery, phone) == 401
     assert core.verify()[0] == 0
+
+
+def test_who_came_after_the_copy_is_there_with_everything(tmp_path: Path) -> None:
+    core = Core(tmp_path, ["ana"])
+    copy = shutil.copytree(core.vault, tmp_path / "copy")
+    zoe = Login("zoe", tell(core, "account", "add", "zoe", "--device")["password"])
+    server = core.serve()
+    with at_work(server, []), closing(Phone(server, zoe)) as phone:
+        phone.put("first", "hello")
+        token, _ = phone.sync()
+    recovery = core.recover("--salvage", put_back(core, copy))
+    with at_work(recovery, []):
+        told = recovery.wait_for("salvaged")
+        assert (told["accounts"], told["history"]) == (1, 0)
+        with closing(Phone(recovery, zoe)) as phone:
+            assert phone.card("first") == "hello"
+            assert phone.sync(token)[1] == {"first": 200}
+            phone.put("second", "hello again")
+    assert "the account was made again from the damaged core" in core.report("zoe")
+    assert core.verify()[0] == 0
+    core.lose()
+    recovery = core.recover()
+    with at_work(recovery, []), closing(Phone(recovery, zoe)) as phone:
+        recovery.wait_for("whole")
+        assert phone.sync()[1] == {"first": 200, "second": 200}, "the vault is enough from now on"

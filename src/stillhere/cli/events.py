@@ -88,6 +88,8 @@ def _salvaged(facts: dict[str, object]) -> str:
         told += "nothing was missing"
     if n["held"]:
         told += f", {n['held']:,} are missing still"
+    if n["accounts"]:
+        told += f"; {count(n['accounts'], 'account')} made again that no vault had"
     if n["found_beyond"]:
         rest = n["found_beyond"] - n["written"] - n["deleted"] - n["history"]
         parts = {

@@ -26,8 +26,16 @@ import msgspec
 
 from stillhere.errors import Damaged, NotAVault, StillhereError, Unavailable, WrongKit
 from stillhere.recovery.reprove import find_unproven, reprove
+from stillhere.replication.register import Registrar
 from stillhere.replication.start import Working, anchor_of
-from stillhere.store.accounts import ACCOUNT, CREDENTIALS, LOST_NAME, Profile, rename_account
+from stillhere.store.accounts import (
+    ACCOUNT,
+    CREDENTIALS,
+    LOST_NAME,
+    Profile,
+    fold_name,
+    rename_account,
+)
 from stillhere.store.draft import ShelfWrite
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError
@@ -130,7 +138,9 @@ def _heal_shelf(working: Working, anchor: Anchor, account: bytes, kind: str, whe
 
 
 def name_again(working: Working) -> None:
-    """An account whose profile was lost is called by its id; one that has it back is not."""
+    """An account whose profile was lost is called by its id; one that has it back is not, unless
+    somebody else has the name by now."""
+    register = Registrar(working.vault, working.wrapper, working.identity.names_key).register
     rows = working.core.reader().execute(
         "SELECT account FROM accounts WHERE folded GLOB ?", (f"{LOST_NAME}*",)
     )
@@ -139,7 +149,10 @@ def name_again(working: Working) -> None:
             found = shelf.body(CREDENTIALS, "profile")
             if found is not None and found[1] is not None:
                 name = msgspec.msgpack.decode(found[1], type=Profile).name
-                working.store.install(partial(rename_account, account=account, name=name)).result()
+                key = working.core.data_keys.get(account)
+                if register(account, fold_name(name), key) == account:
+                    rename = partial(rename_account, account=account, name=name)
+                    working.store.install(rename).result()
 
 
 def _bodies(source: ShelfSource, data_key: bytes) -> Iterator[bytes]:

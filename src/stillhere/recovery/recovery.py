@@ -57,7 +57,7 @@ from stillhere.replication.members import Follower
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.replication.witness import Seen
-from stillhere.store.accounts import ACCOUNT, add_accounts
+from stillhere.store.accounts import ACCOUNT, UNFINISHED, add_accounts
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
@@ -328,7 +328,7 @@ class Recovery:
         wrapped = [
             (
                 account,
-                f"unfinished-{account.hex()}",
+                UNFINISHED + account.hex(),
                 keyring.wrap(self._keys.get(account), account),
             )
             for account in unfinished

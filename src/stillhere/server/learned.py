@@ -16,6 +16,7 @@ from stillhere.status.words import count, moment
 from stillhere.store import (
     ACCEPTED,
     ACCOUNT,
+    ADOPTED,
     EXPORTED,
     GIVEN_UP,
     HEALED,
@@ -39,7 +40,7 @@ _NOTES = (
 _FIXED = {"operator": "the operator", "password": "a device with the chosen password", "": "?"}
 
 _TOLD_APART = frozenset(
-    (HEALED, GIVEN_UP, LOST_TAIL, EXPORTED, SALVAGED, ACCEPTED, TAKEN_BACK, PROVEN)
+    (HEALED, GIVEN_UP, LOST_TAIL, EXPORTED, SALVAGED, ADOPTED, ACCEPTED, TAKEN_BACK, PROVEN)
 )
 
 Labels = Mapping[str, str]
@@ -128,6 +129,8 @@ def list_others(notes: Iterable[Note]) -> list[str]:
     salvaged = [note for note in notes if note.what == SALVAGED]
     by_whence = Counter(note.text("whence") for note in salvaged)
     deleted = Counter(note.text("whence") for note in salvaged if note.said.get("deleted"))
+    adopted = [n for n in notes if n.what == ADOPTED]
+    told |= {f"the account was made again from {n.text('whence')}" for n in adopted}
     return sorted(told) + [
         f"{count(number, 'change')} came back that only {whence} had"
         f"{_of_them(deleted[whence])}; there may have been more"

@@ -15,6 +15,7 @@ from stillhere.store.journal import Journal, Receipt
 from stillhere.store.logins import BadLogin, Login, Logins, Throttled
 from stillhere.store.records import (
     ACCEPTED,
+    ADOPTED,
     EXPORTED,
     GIVEN_UP,
     HEALED,
@@ -39,6 +40,7 @@ from stillhere.store.tokens import BadToken, Tokens
 __all__ = [
     "ACCEPTED",
     "ACCOUNT",
+    "ADOPTED",
     "EXPORTED",
     "GIVEN_UP",
     "HEALED",

@@ -32,6 +32,7 @@ ACCOUNT = "account"
 CREDENTIALS = "credentials"
 DEVICES = "devices"
 GENESIS = bytes(32)
+UNFINISHED = "unfinished-"  # then its id: what is called so whose making was cut short
 LOST_NAME = "lost-"  # then the account's id: what an account is called whose profile is lost
 DEFAULT_BOOK = ("contacts", {"{DAV:}displayname": "Contacts"})
 MAX_NAME = 128
@@ -122,12 +123,12 @@ def hash_device_secret(salt: bytes, secret: str) -> bytes:
 
 
 class Accounts:
-    """Makes, finds and changes accounts."""
+    """Makes, finds and changes accounts; ``kinds`` are those of the shelves that each has."""
 
     def __init__(self, store: Door, register: Register, kinds: Sequence[str]) -> None:
         self._store = store
         self._register = register
-        self._kinds = (ACCOUNT, *kinds)
+        self.kinds = (ACCOUNT, *kinds)
 
     def list(self) -> list[AccountRow]:
         """Every account, by name."""
@@ -249,7 +250,7 @@ class Accounts:
             account, key = os.urandom(16), os.urandom(32)
             wrapped = self._store.core.keyring.wrap(key, account)
             add_accounts(sql, [(account, new.name, wrapped)])
-            for kind in self._kinds:
+            for kind in self.kinds:
                 add_shelf(sql, account, kind)
             prepared.append((account, key))
         return prepared

@@ -17,6 +17,8 @@ HEALED = "healed"
 """What a note is about that says whence the body of a held record came."""
 SALVAGED = "salvaged"
 """What a note is about that says whence a change came that no vault had, and its position there."""
+ADOPTED = "account that no vault had"
+"""What a note is about that says which damaged core an account was taken from."""
 GIVEN_UP = "deleted while its body was missing"
 """What a note is about that says who deleted a held record."""
 

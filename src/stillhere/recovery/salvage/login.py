@@ -12,6 +12,8 @@ import re
 import msgspec
 
 from stillhere.errors import BadInput
+from stillhere.recovery.salvage.rows import RecordRow
+from stillhere.recovery.salvage.scan import Salvage
 from stillhere.store.accounts import CREDENTIALS, DEVICES, Device, Password, Profile, fold_name
 from stillhere.store.records import Record, State
 
@@ -23,6 +25,11 @@ _ARGON2 = re.compile(
 )
 MAX_MEMORY_KB, MAX_PASSES, MAX_LANES = 1 << 18, 16, 16  # what a check may cost the server
 MAX_LABEL, SALT_BYTES, HASH_BYTES = 200, 16, 32
+
+
+def may_let_in(salvage: Salvage, row: RecordRow) -> bool:
+    """Whether a row counts: it is what a core writes, on a page that is just as it was written."""
+    return is_login(row.record, row.body) and salvage.lies_whole(row)
 
 
 def is_login(record: Record, body: bytes | None) -> bool:

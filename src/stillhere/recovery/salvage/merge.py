@@ -23,7 +23,7 @@ import msgspec
 
 from stillhere.errors import Closed, NotFound
 from stillhere.recovery.salvage.heal import whence_of
-from stillhere.recovery.salvage.login import PROFILE, is_login
+from stillhere.recovery.salvage.login import PROFILE, may_let_in
 from stillhere.recovery.salvage.rows import RecordRow
 from stillhere.recovery.salvage.scan import Salvage, Shelf
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, DEVICES
@@ -61,7 +61,7 @@ def merge(store: Store, salvage: Salvage) -> Merged:
     """Merge what the file has beyond the recovered end. Raises Unavailable, Fenced; what was
     merged until then stays, and is not merged again."""
     whence = whence_of(salvage)
-    newest = _find(store.core, salvage)
+    newest = _find(store.core, store.epoch, salvage)
     merged = Merged(found=sum(map(len, newest.values())))
     for batch in _batches(newest):
         rows: dict[Shelf, dict[Name, RecordRow]] = defaultdict(dict)
@@ -73,7 +73,7 @@ def merge(store: Store, salvage: Salvage) -> Merged:
                 rows[shelf][name] = row
         for shelf, found in rows.items():
             restored = _read_restored(store.core, shelf)
-            ordered = sorted(found.values(), key=lambda row: row.record.seq)
+            ordered = sorted(found.values(), key=_in_order)
             for first in range(0, len(ordered), IN_A_WRITE):
                 rows_now = ordered[first : first + IN_A_WRITE]
                 write = partial(_merge, restored, rows_now, whence)
@@ -82,10 +82,10 @@ def merge(store: Store, salvage: Salvage) -> Merged:
     return merged
 
 
-def _find(core: Core, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
+def _find(core: Core, epoch: int, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
     """The newest state of each record that was changed beyond the end, by shelf."""
     index = salvage.index()
-    ends: dict[int, dict[int, int]] = {}
+    ends: dict[int, dict[int, int] | None] = {}
     newest: dict[Shelf, dict[Name, Record]] = defaultdict(dict)
     for row in salvage.rows():
         shelf, record = index.shelf(row.shelf), row.record
@@ -93,16 +93,25 @@ def _find(core: Core, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
             continue
         if row.shelf not in ends:
             found = find_shelf(core.reader(), *shelf)
-            ends[row.shelf] = found.ends if found is not None else {}
-        end = ends[row.shelf].get(epoch_of(record.seq))
-        if end is None or not end < record.seq <= index.last(row.shelf):
+            ends[row.shelf] = found.ends if found is not None else None
+        known, past = ends[row.shelf], epoch_of(record.seq)
+        if known is None or not past < epoch:
             continue
-        if shelf[1] == ACCOUNT and not (salvage.lies_whole(row) and is_login(record, row.body)):
+        if not known.get(past, 0) < record.seq <= index.last(row.shelf):
+            continue
+        if shelf[1] == ACCOUNT and not may_let_in(salvage, row):
             continue
         before = newest[shelf].get(record[:2])
         if before is None or before.seq < record.seq:
             newest[shelf][record[:2]] = record
     return newest
+
+
+def _in_order(row: RecordRow) -> tuple[bool, int]:
+    """Collections before what is in them, though they may have been changed after it; what was
+    deleted in between, in its turn."""
+    record = row.record
+    return bool(record.collection) or record.state == State.DELETED, record.seq
 
 
 def _batches(newest: dict[Shelf, dict[Name, Record]]) -> Iterator[set[Shelf]]:

@@ -1,6 +1,7 @@
 """Looking further, when a core is whole: what damaged cores have that no vault had.
 
 for each file, of however many, and again whenever there is another
+    make the accounts that only it has                      (adopt.py)
     merge the changes that only it has                      (merge.py)
     heal the held records whose bodies it has               (heal.py)
     give accounts whose profile came back their names again
@@ -15,6 +16,7 @@ from pathlib import Path
 from stillhere.errors import BadInput
 from stillhere.recovery.heal import name_again
 from stillhere.recovery.report import tally_verdicts
+from stillhere.recovery.salvage.adopt import adopt
 from stillhere.recovery.salvage.heal import heal
 from stillhere.recovery.salvage.merge import merge
 from stillhere.recovery.salvage.scan import Salvage
@@ -44,6 +46,7 @@ def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None
     store = working.store
     for path in files:
         with Salvage(path) as damaged:
+            accounts = adopt(working, damaged)
             merged = merge(store, damaged)
             healed = heal(store, damaged)
         name_again(working)
@@ -54,6 +57,7 @@ def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None
             file=str(path),
             looked_for=healed.held,
             healed=healed.healed,
+            accounts=accounts,
             found_beyond=merged.found,
             written=merged.written,
             deleted=merged.deleted,

@@ -76,6 +76,10 @@ class Index:
         """The position of a shelf's last change; 0 where nothing says so."""
         return self._last.get(number, 0)
 
+    def shelves(self) -> dict[int, Shelf]:
+        """Every shelf of which it is clear whose it is, by its number."""
+        return {number: s for number in self._shelves if (s := self.shelf(number)) is not None}
+
     def shelf(self, number: int) -> Shelf | None:
         """Whose shelf a number is; None where nothing says so, or more than one was."""
         found = self._shelves.get(number, set())

@@ -1,0 +1,203 @@
+"""Accounts that only a damaged core knows: they are accounts again, with new keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from tests.recovery.salvage.damage import Core, copy_core, salvaged
+from tests.recovery.salvage.tail import behind, lost
+from tests.rooms import CONTACTS, Service, bodies, image_of, make_service, put, quick_folder
+
+from stillhere.errors import Unavailable
+from stillhere.replication.start import Working
+from stillhere.server.learned import list_others, read_notes
+from stillhere.server.people import read_people
+from stillhere.status.person import lines
+from stillhere.store import ACCOUNT, BadLogin, NewAccount
+from stillhere.vault.keys import key_copies
+
+Zoe = list[tuple[bytes, str]]
+"""Her account and the password of her phone, once she has been made."""
+How = Callable[..., AbstractContextManager[tuple[Working, Zoe, Core]]]
+CARDS = {f"{number}.vcf": b"card %d" % number for number in range(5)}
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with quick_folder() as folder:
+        yield make_service(folder)
+
+
+def make(working: Working, name: str, password: str | None = None) -> tuple[bytes, str]:
+    (made,) = working.store.accounts.create_many([NewAccount(name, password, "phone")])
+    assert made.device is not None
+    for href, card in CARDS.items():
+        put(working, made.account, href, card, uid=href)
+    return made.account, made.device.password
+
+
+def others(working: Working) -> Zoe:
+    make(working, "anna")
+    return []
+
+
+def zoe(working: Working, made: Zoe) -> None:
+    made.append(make(working, "zoe"))
+
+
+def zoe_with_a_password(working: Working, made: Zoe) -> None:
+    made.append(make(working, "zoe", "chosen password"))
+
+
+def names(working: Working) -> list[str]:
+    return [row.name for row in working.store.accounts.list()]
+
+
+def lets_in(working: Working, name: str, password: str) -> bool:
+    log_in = working.store.logins.authenticate(name, password, client="test")
+    try:
+        return asyncio.run(log_in).name == name
+    except BadLogin:
+        return False
+
+
+@pytest.mark.parametrize("how", [lost, behind])
+def test_an_account_that_no_vault_had_is_one_again(service: Service, how: How) -> None:
+    with how(service, others, zoe_with_a_password) as (working, ((account, phone),), core):
+        assert names(working) == ["anna"]
+        told = salvaged(working, core)
+        assert (told["accounts"], told["history"]) == (1, 0)
+        assert names(working) == ["anna", "zoe"]
+        assert bodies(working, account) == CARDS
+        assert lets_in(working, "zoe", phone)
+        assert lets_in(working, "zoe", "chosen password")
+        assert not image_of(working, account).problems
+        again = salvaged(working, core)
+        assert (again["accounts"], again["written"], again["history"]) == (0, 0, 0)
+    with service.recovered() as working:
+        assert names(working) == ["anna", "zoe"], "the vault has her now, and a key that opens"
+        assert bodies(working, account) == CARDS
+        assert lets_in(working, "zoe", phone)
+
+
+def test_it_says_whence_it_came(service: Service) -> None:
+    with behind(service, others, zoe) as (working, ((account, _),), core):
+        salvaged(working, core)
+        notes = read_notes(working.core.reader(), account, ACCOUNT)
+        first, second = list_others(notes)
+        assert first == "the account was made again from the damaged core core.sqlite"
+        assert second.startswith("2 changes came back that only the damaged core core.sqlite had")
+    (service.home / "stillhere.toml").write_text(f'vault = "{service.place}"\n')
+    (report,) = read_people(service.home, "zoe")
+    assert not report.complete
+    said = list(lines(report))
+    problem = "  not proven: no copy of the vault had this account; what is here is from the"
+    assert [line for line in said if line.startswith(problem)]
+    assert [line for line in said if line.startswith("  since then: 6 changes came back")]
+
+
+def test_a_phone_with_a_token_of_then_is_told_of_every_change(service: Service) -> None:
+    with behind(service, others, zoe) as (working, ((account, _),), core):
+        salvaged(working, core)
+        with working.store.read(account, CONTACTS) as shelf:
+            assert shelf.ends == {1: 0}, "its token is one beyond the end"
+
+
+def test_a_name_that_somebody_has_by_now_stays_theirs(service: Service) -> None:
+    with behind(service, others, zoe) as (working, ((account, _),), core):
+        other = working.store.accounts.create("zoe")
+        put(working, other, "other.vcf", "another zoe")
+        assert salvaged(working, core)["accounts"] == 1
+        assert names(working) == ["anna", f"lost-{account.hex()}", "zoe"]
+        assert bodies(working, account) == CARDS
+        assert bodies(working, other) == {"other.vcf": b"another zoe"}
+
+
+def test_who_was_made_again_by_hand_gets_what_the_core_had(service: Service) -> None:
+    with lost(service, others, zoe_with_a_password) as (working, ((account, _),), core):
+        assert working.store.accounts.create("zoe", "newer password") == account
+        put(working, account, "today.vcf", "today")
+        assert salvaged(working, core)["accounts"] == 0
+        assert bodies(working, account) == {**CARDS, "today.vcf": b"today"}
+        assert lets_in(working, "zoe", "newer password")
+        assert not lets_in(working, "zoe", "chosen password")
+
+
+def test_who_was_erased_stays_erased(service: Service) -> None:
+    with behind(service, others, zoe) as (working, ((account, _),), core):
+        salvaged(working, core)
+        working.eraser.erase(account, "zoe")
+        assert salvaged(working, core)["accounts"] == 0
+        assert names(working) == ["anna"]
+
+
+def test_what_was_never_acknowledged_is_no_account(service: Service) -> None:
+    with service.unsteady() as (working, vault):
+        make(working, "anna")
+        vault.refuse = lambda name: not name.startswith(("keys/", "names/", "wraps/"))
+        with pytest.raises(Unavailable):
+            working.store.accounts.create("zoe")
+        core = copy_core(service, working, service.folder / "old")
+    with service.recovered() as working:
+        assert salvaged(working, core)["accounts"] == 0
+        assert names(working) == ["anna"]
+
+
+def without(core: Core, text: bytes) -> Core:
+    """The same file, in which every page that has this text is noise."""
+    data = core.path.read_bytes().replace(text, bytes(len(text)))
+    bad = Core(core.path.parent.parent / "bad" / core.path.name, {})
+    bad.path.parent.mkdir()
+    bad.path.write_bytes(data)
+    return bad
+
+
+def test_who_has_no_name_any_more_is_called_by_the_id_until_there_is_one(service: Service) -> None:
+    with behind(service, others, zoe) as (working, ((account, phone),), core):
+        bad = without(core.filed(), b"\xa3zoe")  # in her profile, so that it proves itself no more
+        assert salvaged(working, bad)["accounts"] == 1
+        assert names(working) == ["anna", f"lost-{account.hex()}"]
+        assert bodies(working, account) == CARDS
+        told = salvaged(working, core)
+        assert (told["accounts"], told["written"]) == (0, 1)
+        assert names(working) == ["anna", "zoe"]
+        assert lets_in(working, "zoe", phone)
+
+
+def test_a_key_that_nobody_can_open_is_not_written_over(service: Service) -> None:
+    def after(working: Working, made: Zoe) -> None:
+        zoe(working, made)
+        for name in key_copies(made[0][0]):
+            spoil(service.place / name)
+
+    with lost(service, others, after) as (working, ((account, _),), core):
+        assert salvaged(working, core)["accounts"] == 0
+        assert names(working) == ["anna"]
+        assert working.core.reader().execute(
+            "SELECT count(*) FROM shelves WHERE account = ?", (account,)
+        ).fetchone() == (0,)
+
+
+def spoil(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+
+
+def test_everybody_of_many_is_made(service: Service) -> None:
+    made: dict[bytes, str] = {}
+
+    def many(working: Working, _: Zoe) -> None:
+        new = [NewAccount(f"person {number}") for number in range(30)]
+        made.update({one.account: one.name for one in working.store.accounts.create_many(new)})
+
+    with behind(service, others, many) as (working, _, core):
+        assert salvaged(working, core)["accounts"] == len(made)
+        rows = working.store.accounts.list()
+        assert {row.account: row.name for row in rows if row.name != "anna"} == made
+        with working.store.read(next(iter(made)), CONTACTS) as shelf:
+            assert [book.name for book in shelf.collections()] == [CONTACTS]
