@@ -35,7 +35,8 @@ decompress = partial(zstandard.ZstdDecompressor().decompress, max_output_size=51
 STATES, HEX = ("present", "deleted", "held   "), "[0-9a-f]"
 escape = partial(re.sub, r"[/\\%\x00-\x1f]|^\.", lambda found: f"%{ord(found[0]):02X}")
 Part = namedtuple("Part", "first last label entries bodies")
-Item = namedtuple("Item", "collection href seq state uid component type size digest modified body")
+ITEM = "collection href seq state uid component type size digest modified body starts ends exact"
+Item = namedtuple("Item", ITEM, defaults=[0, 0, 1])  # of a record without a time range
 
 
 def unseal(key: bytes, sealed: bytes, label: bytes) -> bytes:
@@ -56,21 +57,23 @@ def read_kit(text: str) -> tuple[bytes, bytes, hpke.MLKEM768X25519PrivateKey]:
 
 
 def read_rows(names: bytes, digests: bytes) -> list[Item]:
-    books, suffix, hrefs, seqs, states, uids, *about, sizes, times = decode(names)[:10]
+    books, suffix, hrefs, seqs, states, uids, *about, sizes, times = (said := decode(names))[:10]
     books, *about = ([v for v, n in runs for _ in range(n)] for runs in (books, *about))
     hrefs = [href or uid + (suffix or "") for href, uid in zip(hrefs, uids, strict=True)]
     digests = [digest for (digest,) in struct.iter_unpack("32s", digests)]
-    columns = books, hrefs, seqs, states, uids, *about, sizes, digests, times
-    return [Item(*row, None) for row in zip(*columns, strict=True)]
+    columns = books, hrefs, seqs, states, uids, *about, sizes, digests, times, [None] * len(hrefs)
+    return [Item(*row) for row in zip(*columns, *said[10:13], strict=True)]
 
 
 def digest_rows(rows: list[Item]) -> bytes:
-    books, hrefs, seqs, states, uids, *about, sizes, digests, times, _ = zip(*rows, strict=True)
+    *columns, _, starts, ends, exact = zip(*rows, strict=True)
+    books, hrefs, seqs, states, uids, *about, sizes, digests, times = columns
     runs = [[(v, len(list(run))) for v, run in groupby(column)] for column in (books, *about)]
     pairs = list(zip(hrefs, uids, strict=True))
     suffix = next((h[len(u) :] for h, u in pairs if u and h.startswith(u) and all(hrefs)), None)
     hrefs = ["" if suffix is not None and href == uid + suffix else href for href, uid in pairs]
     columns = runs[0], suffix, hrefs, seqs, bytes(states), uids, *runs[1:], sizes, times
+    columns += (starts, ends, bytes(exact)) if {*starts, *ends} != {0} or 0 in exact else ()
     return sha256(msgpack.encode(columns) + b"".join(digests)).digest()
 
 
@@ -137,9 +140,8 @@ class Vault:
         raise ValueError("neither copy of its key can be opened")
 
     def _read_root(self) -> tuple[dict, dict]:
-        for name in sorted(
-            {p.stem for p in self.folder.glob("manifest/root/[0-9]*")}, reverse=True
-        ):
+        names = {path.stem for path in self.folder.glob("manifest/root/[0-9]*")}
+        for name in sorted(names, reverse=True):
             try:
                 signer = decode(self.signed(f"manifest/root/{name}"))[1]
                 root = decode(self.signed(f"manifest/root/{name}", by=signer))
@@ -222,8 +224,7 @@ class Shelf:
         if len(rows) != count or (rows and digest_rows(rows) != digest):
             self.problems.append(f"the roster up to position {last} is lost, both halves of it")
             rows = []
-        for n, row in enumerate(rows):
-            yield row._replace(body=beside.get(n, row).body)
+        return (row._replace(body=beside.get(n, row).body) for n, row in enumerate(rows))
 
     def _open_chunk(self, packs: list, span: list, role: int) -> bytes:
         with open(self.vault.folder / packs[span[0]][0], "rb") as pack:
@@ -256,7 +257,7 @@ class Shelf:
             for entry, body in zip(map(decode, entries), bodies, strict=True):
                 seq, modified, _, op, collection, href, *about = entry[:11]
                 if op in (PRESENT, DELETED):
-                    yield Item(collection, href, seq, op, *about, modified, body)
+                    yield Item(collection, href, seq, op, *about, modified, body, *entry[11:14])
 
 
 def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: str = "") -> int:
@@ -267,14 +268,13 @@ def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: 
     accounts |= {owner[:16] for owner in vault.parts} | {account for account, _ in vault.levels}
     for account in sorted(accounts - vault.erased.keys()):
         shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
-        made = any(shelf.last for shelf in shelves) or bool(vault.troubles)
+        gone = ["nothing of it is there"] * (any(s.last for s in shelves) or bool(vault.troubles))
         profile = shelves[0].items.get(("credentials", "profile"))
         name = decode(profile.body)["name"] if profile and profile.body else "?"
         wanted = kind if who in (name, account.hex()) else ""
         for shelf in (s for s in shelves if command == "list" or s.kind == wanted):
             states = [item.state for item in shelf.items.values()]
-            gone = made and not shelf.last and not shelf.problems
-            shelf.problems += ["nothing of it is there"] * gone
+            shelf.problems += gone * (not shelf.last and not shelf.problems)
             counts = f"{states.count(PRESENT)} present, {states.count(HELD)} held"
             print(account.hex(), shelf.kind, name, counts, *shelf.problems, sep="  ")
             whole.append(not shelf.problems and HELD not in states)

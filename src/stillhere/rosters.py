@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, repeat, starmap
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ _STATES = bytes((PRESENT, DELETED, HELD))
 
 
 class Item(NamedTuple):
-    """A record or tombstone of a roster."""
+    """A record or tombstone of a roster; ``starts``, ``ends`` and ``exact`` are its time range."""
 
     collection: str
     href: str
@@ -35,6 +35,9 @@ class Item(NamedTuple):
     size: int
     digest: bytes
     modified: int
+    starts: int = 0
+    ends: int = 0
+    exact: int = 1
 
 
 class Figures(NamedTuple):
@@ -48,7 +51,8 @@ class Figures(NamedTuple):
 
 
 class Roster(msgspec.Struct, array_like=True):
-    """A roster as columns of equal length; ``digests`` has 32 bytes for each row."""
+    """A roster as columns of equal length; ``digests`` has 32 bytes for each row. Those of time
+    ranges are empty where no row has one."""
 
     collections: list[str]
     hrefs: list[str]
@@ -60,6 +64,9 @@ class Roster(msgspec.Struct, array_like=True):
     sizes: list[int]
     digests: bytes
     modified: list[int]
+    starts: list[int] = []
+    ends: list[int] = []
+    exact: bytes = b""
 
     def __len__(self) -> int:
         return len(self.hrefs)
@@ -67,6 +74,19 @@ class Roster(msgspec.Struct, array_like=True):
     def digest_list(self) -> list[bytes]:
         """The digest of each row."""
         return split_digests(self.digests)
+
+    def time_ranges(self) -> tuple[Iterable[int], Iterable[int], Iterable[int]]:
+        """The columns of time ranges, with a value for each row wherever they are empty."""
+        if self.starts:
+            return self.starts, self.ends, self.exact
+        count = len(self)
+        return repeat(0, count), repeat(0, count), repeat(1, count)
+
+    def time_range(self, number: int) -> tuple[int, int, int]:
+        """That of one row: ``starts``, ``ends`` and ``exact``."""
+        if not self.starts:
+            return 0, 0, 1
+        return self.starts[number], self.ends[number], self.exact[number]
 
     def items(self) -> Iterator[Item]:
         """The rows, one by one."""
@@ -83,6 +103,7 @@ class Roster(msgspec.Struct, array_like=True):
                 self.sizes,
                 self.digest_list(),
                 self.modified,
+                *self.time_ranges(),
                 strict=True,
             ),
         )
@@ -113,6 +134,7 @@ class Roster(msgspec.Struct, array_like=True):
             self.sizes[rows],
             self.digests[32 * start : 32 * stop],
             self.modified[rows],
+            *_time_columns(self.starts[rows], self.ends[rows], self.exact[rows]),
         )
 
 
@@ -133,6 +155,9 @@ class Names(msgspec.Struct, array_like=True):
     media_types: _Runs
     sizes: list[int]
     modified: list[int]
+    starts: list[int] = []
+    ends: list[int] = []
+    exact: bytes = b""
 
     def __len__(self) -> int:
         return len(self.hrefs)
@@ -200,7 +225,17 @@ def roster_of(items: Sequence[Item]) -> Roster:
         list(columns[7]),
         b"".join(columns[8]),
         list(columns[9]),
+        *_time_columns(*columns[10:]),
     )
+
+
+def _time_columns(
+    starts: Sequence[int], ends: Sequence[int], exact: Sequence[int]
+) -> tuple[list[int], list[int], bytes]:
+    """Columns of time ranges, empty where no row has one."""
+    if any(starts) or any(ends) or not all(exact):
+        return list(starts), list(ends), bytes(exact)
+    return [], [], b""
 
 
 def build_roster(roster: Roster) -> tuple[bytes, bytes]:
@@ -245,7 +280,7 @@ def _names_of(roster: Roster) -> bytes:
     if suffix is not None:
         pairs = zip(hrefs, roster.uids, strict=True)
         hrefs = ["" if href == uid + suffix else href for href, uid in pairs]
-    names = Names(
+    names: tuple[object, ...] = (
         _runs(roster.collections),
         suffix,
         hrefs,
@@ -257,6 +292,8 @@ def _names_of(roster: Roster) -> bytes:
         roster.sizes,
         roster.modified,
     )
+    if roster.starts:
+        names += (roster.starts, roster.ends, roster.exact)
     return _encode(names)
 
 
@@ -288,8 +325,12 @@ def _read_names(plain: bytes, digests: bytes) -> Names:
         and len(digests) == 32 * count
     ):
         raise Damaged("a roster's columns differ in length")
+    if {len(names.starts), len(names.ends), len(names.exact)} not in ({0}, {count}):
+        raise Damaged("a roster's columns of time ranges differ in length")
     if names.states.translate(None, _STATES):
         raise Damaged("a roster has records in a state that there is not")
+    if names.exact.translate(None, b"\0\1"):
+        raise Damaged("a roster has time ranges that are neither exact nor not")
     return names
 
 
@@ -310,6 +351,9 @@ def _spread_names(names: Names, digests: bytes) -> Roster:
         names.sizes,
         digests,
         names.modified,
+        names.starts,
+        names.ends,
+        names.exact,
     )
 
 

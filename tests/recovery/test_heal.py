@@ -19,6 +19,7 @@ from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
 from stillhere.server.learned import list_ended, read_notes
+from stillhere.store import NO_SPAN, Span
 
 
 @pytest.fixture
@@ -57,11 +58,12 @@ def test_every_record_is_healed_in_its_place(
 ) -> None:
     missing, before = count_held(held), objects(copy)
     assert missing > 0
-    etags = {person.name: listing(held, person) for person in worn.people}
+    listed = {person.name: listing(held, person) for person in worn.people}
+    assert any(span != NO_SPAN for records in listed.values() for _, span in records.values())
     found = heal(held, copy)
     assert (found.healed, found.held) == (missing, 0)
     assert all_bodies_are_back(held, worn.people)
-    assert etags == {person.name: listing(held, person) for person in worn.people}
+    assert listed == {person.name: listing(held, person) for person in worn.people}
     assert objects(copy) == before, "a copy is only read"
     for person in worn.people:
         notes = read_notes(held.core.reader(), person.account, "contacts")
@@ -74,9 +76,9 @@ def test_every_record_is_healed_in_its_place(
         assert all_bodies_are_back(working, worn.people)
 
 
-def listing(working: Working, person: Person) -> dict[str, str]:
+def listing(working: Working, person: Person) -> dict[str, tuple[str, Span]]:
     with working.store.read(person.account, "contacts") as shelf:
-        return {record.href: record.etag for record in shelf.records("contacts")}
+        return {record.href: (record.etag, record.span) for record in shelf.records("contacts")}
 
 
 def test_again_it_finds_nothing_and_changes_nothing(held: Working, worn: Worn, copy: Path) -> None:

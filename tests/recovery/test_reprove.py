@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.recovery.history import kept_revisions
-from tests.recovery.model import Delete, Put, draft
+from tests.recovery.model import Delete, Put, draft, span_of
 from tests.recovery.objects import find_targets
 from tests.recovery.service import Person, Worn, bodies_of
 from tests.rooms import content
@@ -131,6 +131,8 @@ def test_what_was_accepted_gets_the_rest_and_keeps_what_came_since(
     assert bodies_of(closed, person) == wanted
     with closed.store.read(person.account, "contacts") as shelf:
         titles = {one.name: one.properties for one in shelf.collections()}
+        spans = {r.href: r.span for r in shelf.records("contacts") if r.href != again.href}
+    assert spans == {h: span_of(body) for h, body in wanted.items() if h != again.href}
     assert set(titles) == person.book.collections() - {""}
     assert {was["1.vcf"], was["2.vcf"]} <= kept_revisions(closed, person.account)
     before = content(closed, person.account)

@@ -26,22 +26,30 @@ from stillhere.rosters import (
 from stillhere.vault.body_chunks import CHUNK_BYTES, build_bodies, read_bodies, rebuild_roster
 
 TEXT = st.text(max_size=12)
-ITEMS = st.lists(
-    st.builds(
-        Item,
-        TEXT,
-        TEXT,
-        st.integers(0, 2**63 - 1),
-        st.sampled_from([PRESENT, DELETED, HELD]),
-        TEXT,
-        TEXT,
-        TEXT,
-        st.integers(0, 2**40),
-        st.binary(min_size=32, max_size=32),
-        st.integers(0, 2**45),
-    ),
-    max_size=20,
+NEVER = (0, 0, 1)
+RANGES = st.tuples(
+    st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40), st.integers(0, 1)
+) | st.just(NEVER)
+COLUMNS = (
+    TEXT,
+    TEXT,
+    st.integers(0, 2**63 - 1),
+    st.sampled_from([PRESENT, DELETED, HELD]),
+    TEXT,
+    TEXT,
+    TEXT,
+    st.integers(0, 2**40),
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 2**45),
 )
+
+
+def rows(ranges: st.SearchStrategy[tuple[int, int, int]]) -> st.SearchStrategy[list[Item]]:
+    row = st.tuples(st.tuples(*COLUMNS), ranges).map(lambda row: Item(*row[0], *row[1]))
+    return st.lists(row, max_size=20)
+
+
+ITEMS = rows(RANGES) | rows(st.just(NEVER))
 
 
 def digest_of(plain: bytes) -> bytes:
@@ -57,6 +65,25 @@ def test_a_roster_gives_back_every_row(items: list[Item]) -> None:
     assert roster.digest_list() == [item.digest for item in items]
 
 
+@settings(max_examples=40, deadline=None)
+@given(ITEMS)
+def test_time_ranges_are_written_where_a_row_has_one(items: list[Item]) -> None:
+    names, _ = written(roster_of(items))
+    if all(item[10:] == NEVER for item in items):
+        assert len(names) == 10
+    else:
+        assert [*zip(*names[10:], strict=True)] == [item[10:] for item in items]
+
+
+@settings(max_examples=40, deadline=None)
+@given(ITEMS)
+def test_a_part_of_a_roster_is_the_roster_of_that_part(items: list[Item]) -> None:
+    roster = roster_of(items)
+    for start in range(len(items)):
+        for stop in range(start, len(items) + 1):
+            assert roster.cut(start, stop) == roster_of(items[start:stop])
+
+
 def test_an_empty_shelf_has_an_empty_roster() -> None:
     assert read_roster(*build_roster(empty_roster())) == empty_roster()
 
@@ -68,15 +95,25 @@ def test_a_roster_that_is_not_the_head_s_is_refused() -> None:
         read_roster(older, digest)
 
 
-@pytest.mark.parametrize("column", [0, *range(2, 10)])
+@pytest.mark.parametrize("column", [0, *range(2, 13)])
 def test_columns_of_different_length_are_refused(column: int) -> None:
     """Else a later row would be given another's name, body or digest."""
-    item = Item("c", "a", 1, PRESENT, "u", "VCARD", "text/vcard", 1, bytes(32), 1)
+    item = Item("c", "a", 1, PRESENT, "u", "VEVENT", "text/calendar", 1, bytes(32), 1, 5, 9, 0)
     names, digests = written(roster_of([item, item._replace(href="b")]))
     names[column] = names[column][:-1]
     for proofs in (digests, digests[:-32]):
         with pytest.raises(Damaged, match="differ in length"):
             read_roster(*rewritten(names, proofs))
+
+
+@pytest.mark.parametrize(
+    "columns", [[[5], [9], b"\0"], [[5, 5, 5], [9, 9, 9], bytes(3)], [[5, 5], [9, 9], b"\0\2"]]
+)
+def test_time_ranges_that_are_not_the_rows_are_refused(columns: list[object]) -> None:
+    item = Item("c", "a", 1, PRESENT, "u", "VEVENT", "text/calendar", 1, bytes(32), 1, 5, 9, 0)
+    names, digests = written(roster_of([item, item._replace(href="b")]))
+    with pytest.raises(Damaged, match="time ranges"):
+        read_roster(*rewritten([*names[:10], *columns], digests))
 
 
 @pytest.mark.parametrize("runs", [[["c", 2**62]], [["c", 3], ["d", -1]], [["c", 2], ["d", 0]]])
@@ -128,16 +165,19 @@ def beside(bodies: list[bytes]) -> tuple[Roster, list[bytes | None]]:
     return roster_of(items), list(bodies)
 
 
-ROWS = st.lists(st.tuples(TEXT, TEXT, st.binary(max_size=90_000) | st.none()), max_size=9)
+ROWS = st.lists(
+    st.tuples(TEXT, TEXT, st.binary(max_size=90_000) | st.none(), RANGES | st.just(NEVER)),
+    max_size=9,
+)
 
 
 @settings(max_examples=80, deadline=None)
 @given(ROWS, st.sampled_from(["", ".vcf"]))
 def test_a_lost_roster_is_made_anew_from_the_names_beside_the_bodies(
-    rows: list[tuple[str, str, bytes | None]], suffix: str
+    rows: list[tuple[str, str, bytes | None, tuple[int, int, int]]], suffix: str
 ) -> None:
     """Bodies may have their UID in them or not, and NUL bytes of their own."""
-    bodies = [body if body is None else uid.encode() + body for _, uid, body in rows]
+    bodies = [body if body is None else uid.encode() + body for _, uid, body, _ in rows]
     items = [
         Item(
             "c",
@@ -150,8 +190,9 @@ def test_a_lost_roster_is_made_anew_from_the_names_beside_the_bodies(
             len(body or b""),
             digest_of(href.encode() if body is None else body),
             number,
+            *when,
         )
-        for number, ((href, uid, _), body) in enumerate(zip(rows, bodies, strict=True))
+        for number, ((href, uid, _, when), body) in enumerate(zip(rows, bodies, strict=True))
     ]
     roster = roster_of(items)
     chunks = [read_bodies(plain) for plain in build_bodies(roster, bodies)]

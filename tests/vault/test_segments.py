@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.rooms import quick_folder
 from tests.vault.vaults import KIND, Line, Made, Writer, make_vault
@@ -12,10 +13,12 @@ from tests.vault.vaults import KIND, Line, Made, Writer, make_vault
 from stillhere.errors import Damaged
 from stillhere.vault.layout import pad_kind
 from stillhere.vault.segments import (
+    Entry,
     Header,
     Row,
     chain_key,
     decode_entry,
+    encode_entry,
     extend_chain,
     find_rows,
     open_bodies,
@@ -168,6 +171,21 @@ def test_a_part_opens_in_its_own_place_only(segment: Segment) -> None:
     with pytest.raises(Damaged):  # names where the bodies should be
         open_bodies(line.key, header, row, sealed)
     assert open_entries(line.key, header, row, sealed) == segment.entries(line)
+
+
+def test_an_entry_has_a_time_range_where_its_record_has_one() -> None:
+    """Without one it is as long as it ever was, and the chain covers those bytes."""
+    fields = [1, 2, "phone", 0, "c", "h", "u", "VEVENT", "text/calendar", 3, bytes(32)]
+    entry = Entry(*fields)
+    assert encode_entry(entry) == msgspec.msgpack.encode(fields)
+    for when in ((5, 9, 1), (0, 0, 0), (-5, 0, 1), (0, 9, 0)):
+        timed = Entry(*fields, *when)
+        assert encode_entry(timed) == msgspec.msgpack.encode([*fields, *when])
+        assert decode_entry(encode_entry(timed)) == timed
+    assert decode_entry(encode_entry(entry)) == entry
+    for wrong in ((5, 9, 2), (5, 9, -1), (5, "9", 1)):
+        with pytest.raises(Damaged):
+            decode_entry(msgspec.msgpack.encode([*fields, *wrong]))
 
 
 def test_a_header_says_where_its_parts_begin(segment: Segment, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from stillhere.replication.start import Working
 from stillhere.rosters import DELETED, Item
 from stillhere.store.accounts import DEFAULT_BOOK
 from stillhere.store.draft import ShelfWrite
-from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Record, State
+from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Record, Span, State
 from stillhere.store.recovered import Recovered, add_recovered
 from stillhere.store.shelf import encode_properties, find_shelf
 from stillhere.vault.anchor import Anchor
@@ -146,6 +146,7 @@ def _take(shelf: ShelfWrite, item: Item, body: bytes | None) -> int:
             uid=item.uid,
             component=item.component,
             media_type=item.media_type,
+            span=Span(item.starts, item.ends, bool(item.exact)),
         )
     return int(item.state == State.PRESENT and bool(item.collection))
 

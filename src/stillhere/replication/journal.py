@@ -310,4 +310,7 @@ def _entry(change: Change) -> Entry:
         change.media_type,
         change.size,
         change.digest,
+        change.starts,
+        change.ends,
+        change.exact,
     )

@@ -149,6 +149,9 @@ def _changes(source: Source, part: Row, encoded: Sequence[bytes], key: bytes) ->
                 e.size,
                 e.digest,
                 body,
+                e.starts,
+                e.ends,
+                e.exact,
             )
         )
     return changes

@@ -12,7 +12,18 @@ import msgspec
 
 from stillhere.errors import BadInput, NotFound
 from stillhere.store.pages import settle
-from stillhere.store.records import GIVEN_UP, HEALED, Change, Op, Record, State, epoch_of, seq_of
+from stillhere.store.records import (
+    GIVEN_UP,
+    HEALED,
+    NO_SPAN,
+    Change,
+    Op,
+    Record,
+    Span,
+    State,
+    epoch_of,
+    seq_of,
+)
 from stillhere.store.rows import RowShelf
 from stillhere.store.shelf import ShelfRow, encode_properties
 
@@ -49,12 +60,15 @@ class ShelfWrite(RowShelf):
         uid: str = "",
         component: str = "",
         media_type: str = "",
+        span: Span = NO_SPAN,
     ) -> Record:
-        """Store a body under a name, and heal every held record that these bytes prove."""
+        """Store a body under a name, and heal every held record that these bytes prove.
+
+        ``span`` is what the body says of when the record is."""
         digest = hashlib.sha256(body).digest()
         before = self.record(collection, href) if self._row.held else None
         record = self._change(
-            Op.PUT, collection, href, uid, component, media_type, digest, body, len(body)
+            Op.PUT, collection, href, uid, component, media_type, digest, body, len(body), span
         )
         if before is not None and before.state == State.HELD:
             self._note_end(HEALED, before, {"same": int(before.digest == digest)})
@@ -152,6 +166,7 @@ class ShelfWrite(RowShelf):
             record.digest,
             body,
             record.size,
+            record.span,
         )
 
     def _change(
@@ -165,6 +180,7 @@ class ShelfWrite(RowShelf):
         digest: bytes,
         body: bytes | None,
         size: int,
+        span: Span = NO_SPAN,
     ) -> Record:
         try:
             f"{collection}{href}{uid}{component}{media_type}".encode()
@@ -174,6 +190,7 @@ class ShelfWrite(RowShelf):
                 safe="nothing was changed",
             ) from None
         seq = next(self._seqs)
+        when = (span.starts, span.ends, int(span.exact))
         self.changes_made.append(
             Change(
                 seq,
@@ -188,11 +205,12 @@ class ShelfWrite(RowShelf):
                 size,
                 digest,
                 body,
+                *when,
             )
         )
         state = _STATE_AFTER.get(op, State.PRESENT)
         return Record(
-            collection, href, seq, state, uid, component, media_type, size, digest, self._now
+            collection, href, seq, state, uid, component, media_type, size, digest, self._now, *when
         )
 
 
@@ -204,7 +222,7 @@ def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequen
     settle(connection, row)
     state_changes = [change for change in changes if change.op in _STATE_AFTER]
     connection.executemany(
-        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 row.id,
@@ -218,6 +236,9 @@ def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequen
                 c.size,
                 c.digest,
                 c.time,
+                c.starts,
+                c.ends,
+                c.exact,
                 c.body,
             )
             for c in state_changes

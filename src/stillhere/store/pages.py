@@ -124,7 +124,7 @@ def settle(connection: sqlite3.Connection, row: ShelfRow) -> int:
 def _make_rows(connection: sqlite3.Connection, shelf: int, page: Page) -> None:
     roster = page.roster
     connection.executemany(
-        "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         zip(
             repeat(shelf),
             roster.collections,
@@ -137,6 +137,7 @@ def _make_rows(connection: sqlite3.Connection, shelf: int, page: Page) -> None:
             roster.sizes,
             roster.digest_list(),
             roster.modified,
+            *roster.time_ranges(),
             map(page.body, range(len(roster))),  # proven one by one, on their way
             strict=False,
         ),
@@ -167,7 +168,7 @@ class Page:
         self._runs = _decode_runs(runs)
         self._pieces: dict[int, Piece] = {}
 
-    def span(self, collection: str) -> range:
+    def rows(self, collection: str) -> range:
         """The records of a collection, tombstones included, by name."""
         names = self.roster.collections
         first = bisect_left(names, collection)
@@ -175,23 +176,35 @@ class Page:
 
     def there(self, collection: str) -> Sequence[int]:
         """The present and held records of a collection."""
-        span, states = self.span(collection), self.roster.states
+        rows, states = self.rows(collection), self.roster.states
         if DELETED not in states:
-            return span
-        return [number for number in span if states[number] != DELETED]
+            return rows
+        return [number for number in rows if states[number] != DELETED]
 
     def find(self, collection: str, href: str) -> int | None:
         """A present or held record, or None."""
-        span, roster = self.span(collection), self.roster
-        number = bisect_left(roster.hrefs, href, span.start, span.stop)
-        if number == span.stop or roster.hrefs[number] != href or roster.states[number] == DELETED:
+        rows, roster = self.rows(collection), self.roster
+        number = bisect_left(roster.hrefs, href, rows.start, rows.stop)
+        if number == rows.stop or roster.hrefs[number] != href or roster.states[number] == DELETED:
             return None
         return number
 
+    def overlapping(self, collection: str, starts: int, ends: int) -> Sequence[int]:
+        """The present and held records of a collection whose spans overlap this time."""
+        roster = self.roster
+        if not roster.starts:
+            return ()
+        first, after = roster.starts, roster.ends
+        return [
+            n
+            for n in self.there(collection)
+            if first[n] < ends and starts < after[n] and first[n] < after[n]
+        ]
+
     def position(self, collection: str) -> int:
         """The last position of anything in a collection; 0 if there is nothing."""
-        span = self.span(collection)
-        return max(self.roster.seqs[span.start : span.stop], default=0)
+        rows = self.rows(collection)
+        return max(self.roster.seqs[rows.start : rows.stop], default=0)
 
     def record(self, number: int) -> Record:
         """One record or tombstone."""
@@ -207,6 +220,7 @@ class Page:
             roster.sizes[number],
             roster.digests[32 * number : 32 * number + 32],
             roster.modified[number],
+            *roster.time_range(number),
         )
 
     def body(self, number: int) -> bytes | None:
@@ -266,12 +280,19 @@ class PageShelf(Shelf):
     def records(self, collection: str) -> list[Record]:
         return list(map(self._page.record, self._page.there(collection)))
 
+    def overlapping(self, collection: str, starts: int, ends: int) -> list[Record]:
+        return list(map(self._page.record, self._page.overlapping(collection, starts, ends)))
+
     def bodies(self, collection: str, hrefs: Sequence[str]) -> list[tuple[Record, bytes | None]]:
         numbers = (self._page.find(collection, href) for href in dict.fromkeys(hrefs))
         return [self._with_body(number) for number in numbers if number is not None]
 
-    def each_body(self, collection: str) -> Iterator[tuple[Record, bytes | None]]:
-        return map(self._with_body, self._page.there(collection))
+    def each_body(
+        self, collection: str, within: tuple[int, int] | None = None
+    ) -> Iterator[tuple[Record, bytes | None]]:
+        page = self._page
+        there = page.there(collection) if within is None else page.overlapping(collection, *within)
+        return map(self._with_body, there)
 
     def by_uid(self, collection: str, uid: str) -> Record | None:
         uids = self._page.roster.uids
@@ -280,8 +301,8 @@ class PageShelf(Shelf):
 
     def changes(self, collection: str, since: int, limit: int | None = None) -> Delta:
         roster = self._page.roster
-        span = self._page.span(collection)
-        newer = [n for n in span if roster.seqs[n] > since and roster.states[n] != HELD]
+        rows = self._page.rows(collection)
+        newer = [n for n in rows if roster.seqs[n] > since and roster.states[n] != HELD]
         newer.sort(key=roster.seqs.__getitem__)
         newer = newer[: None if limit is None else limit + 1]
         return self._delta(collection, since, limit, list(map(self._page.record, newer)))

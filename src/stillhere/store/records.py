@@ -49,11 +49,27 @@ class State(IntEnum):
     HELD = 2
 
 
+class Span(NamedTuple):
+    """The time that a record takes up: seconds since 1970 UTC, from ``starts`` to before ``ends``.
+
+    A time range that does not overlap it does not have the record. With ``exact`` one that does
+    has it; without, the record's body must tell."""
+
+    starts: int = 0
+    ends: int = 0
+    exact: bool = True
+
+
+NO_SPAN = Span()
+"""Of a record that is in no time range."""
+
+
 class Record(NamedTuple):
     """One item of a shelf, without its body.
 
     ``collection`` is "" for a collection's own record; ``size`` is in bytes,
-    ``modified`` in milliseconds since 1970 UTC, ``digest`` the SHA-256 of the body.
+    ``modified`` in milliseconds since 1970 UTC, ``digest`` the SHA-256 of the body;
+    ``starts``, ``ends`` and ``exact`` are its span.
     """
 
     collection: str
@@ -66,6 +82,14 @@ class Record(NamedTuple):
     size: int
     digest: bytes
     modified: int
+    starts: int = 0
+    ends: int = 0
+    exact: int = 1
+
+    @property
+    def span(self) -> Span:
+        """When it is."""
+        return Span(self.starts, self.ends, bool(self.exact))
 
     @property
     def etag(self) -> str:
@@ -117,6 +141,9 @@ class Change(NamedTuple):
     size: int
     digest: bytes
     body: bytes | None
+    starts: int = 0
+    ends: int = 0
+    exact: int = 1
 
 
 class ShelfChanges(NamedTuple):

@@ -8,9 +8,26 @@ from functools import partial
 from typing import Any
 
 from stillhere.store.records import Collection, Delta, Record
+from stillhere.store.schema import BRIEF
 from stillhere.store.shelf import Shelf, ShelfRow, decode_properties
 
-_COLUMNS = "collection, href, seq, state, uid, component, media_type, size, digest, modified"
+_COLUMNS = (
+    "collection, href, seq, state, uid, component, media_type, size, digest, modified,"
+    " starts, ends, exact"
+)
+_WIDTH = len(Record._fields)
+# The names come from the indexes alone: of brief spans, those that start at most BRIEF before the
+# time range, of long ones, as series have, those that end after it has begun.
+_OVERLAPPING = (
+    "shelf = ?1 AND collection = ?2 AND href IN ("  # noqa: S608 (constants only, here and below)
+    "SELECT href FROM records INDEXED BY records_brief"
+    f" WHERE shelf = ?1 AND collection = ?2 AND starts > ?3 - {BRIEF} AND starts < ?4"
+    f" AND ends > ?3 AND state <> 1 AND starts < ends AND ends - starts <= {BRIEF}"
+    " UNION ALL SELECT href FROM records INDEXED BY records_long"
+    " WHERE shelf = ?1 AND collection = ?2 AND ends > ?3"
+    f" AND starts < ?4 AND state <> 1 AND ends - starts > {BRIEF})"
+    " ORDER BY href"
+)
 _BATCH = 500  # parameters a statement may carry, kept below SQLite's oldest limit
 
 _record = partial(tuple.__new__, Record)  # the state stays a plain int, equal to its State
@@ -43,7 +60,7 @@ class RowShelf(Shelf):
 
     def record(self, collection: str, href: str) -> Record | None:
         row = self._sql.execute(
-            f"SELECT {_COLUMNS} FROM records"  # noqa: S608 (constants only)
+            f"SELECT {_COLUMNS} FROM records"  # noqa: S608
             " WHERE shelf = ? AND collection = ? AND href = ? AND state <> 1",
             (self._row.id, collection, href),
         ).fetchone()
@@ -65,6 +82,13 @@ class RowShelf(Shelf):
         )
         return list(map(_record, rows))
 
+    def overlapping(self, collection: str, starts: int, ends: int) -> list[Record]:
+        rows = self._sql.execute(
+            f"SELECT {_COLUMNS} FROM records WHERE {_OVERLAPPING}",  # noqa: S608
+            (self._row.id, collection, starts, ends),
+        )
+        return list(map(_record, rows))
+
     def bodies(self, collection: str, hrefs: Sequence[str]) -> list[tuple[Record, bytes | None]]:
         found: list[tuple[Record, bytes | None]] = []
         for start in range(0, len(hrefs), _BATCH):
@@ -78,11 +102,14 @@ class RowShelf(Shelf):
             found += map(self._with_body, rows)
         return found
 
-    def each_body(self, collection: str) -> Iterator[tuple[Record, bytes | None]]:
+    def each_body(
+        self, collection: str, within: tuple[int, int] | None = None
+    ) -> Iterator[tuple[Record, bytes | None]]:
+        where = "shelf = ? AND collection = ? AND state <> 1 ORDER BY href"
         rows = self._sql.execute(
             f"SELECT {_COLUMNS}, body FROM records"  # noqa: S608
-            " WHERE shelf = ? AND collection = ? AND state <> 1 ORDER BY href",
-            (self._row.id, collection),
+            f" WHERE {where if within is None else _OVERLAPPING}",
+            (self._row.id, collection, *(within or ())),
         )
         return map(self._with_body, rows)
 
@@ -125,7 +152,7 @@ class RowShelf(Shelf):
         return list(map(self._with_body, rows))
 
     def _with_body(self, row: tuple[Any, ...]) -> tuple[Record, bytes | None]:
-        return _record(row[:10]), row[10]
+        return _record(row[:_WIDTH]), row[_WIDTH]
 
     def _collection(self, row: tuple[Any, ...]) -> Collection:
         name, body, seq, position = row

@@ -2,6 +2,8 @@
 
 A record lies with its body in one clustered row, ordered by shelf, collection and name:
 a listing, an export or a recovered shelf is one range of pages.
+Records that are at some time are in one of two more indexes, brief and long spans apart;
+the others, as contacts are, in neither.
 Until a recovered shelf is first written to (``settled``), it has no rows but one page
 (``store/pages.py``), with the figures that a scan of its rows would give.
 """
@@ -15,9 +17,10 @@ from pathlib import Path
 
 from stillhere.errors import Damaged, NotFound
 
-VERSION = 1
+VERSION = 2
 DATABASE = "core.sqlite"
 LOG_PAGES = 2000  # pages of 16 kB in the write-ahead log before they are moved into the file
+BRIEF = 32 * 24 * 3600  # seconds: the longest span that is looked for by where it starts
 READER_KB, WRITER_KB = 4096, 16384  # of pages that a connection keeps; more makes nothing faster
 
 PRAGMAS = (
@@ -29,7 +32,7 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 20000",
 )
 
-TABLES = """
+TABLES = f"""
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -69,11 +72,18 @@ CREATE TABLE records (
     size       INTEGER NOT NULL,
     digest     BLOB NOT NULL,
     modified   INTEGER NOT NULL,
+    starts     INTEGER NOT NULL,
+    ends       INTEGER NOT NULL,
+    exact      INTEGER NOT NULL,
     body       BLOB,
     PRIMARY KEY (shelf, collection, href)
 ) WITHOUT ROWID;
 CREATE INDEX records_changed ON records (shelf, seq);
 CREATE INDEX records_uid ON records (shelf, uid);
+CREATE INDEX records_brief ON records (shelf, collection, starts, ends, state)
+    WHERE starts < ends AND ends - starts <= {BRIEF};
+CREATE INDEX records_long ON records (shelf, collection, ends, starts, state)
+    WHERE ends - starts > {BRIEF};
 
 CREATE TABLE pages (
     shelf   INTEGER PRIMARY KEY,

@@ -102,6 +102,11 @@ class Shelf(ABC):
         """Every present and held record of a collection, by name."""
 
     @abstractmethod
+    def overlapping(self, collection: str, starts: int, ends: int) -> list[Record]:
+        """The present and held records of a collection whose spans overlap the time from
+        ``starts`` to before ``ends`` (seconds since 1970 UTC), by name."""
+
+    @abstractmethod
     def bodies(self, collection: str, hrefs: Sequence[str]) -> list[tuple[Record, bytes | None]]:
         """The present and held records among ``hrefs`` with their bodies, in any order."""
 
@@ -110,8 +115,11 @@ class Shelf(ABC):
         return list(self.each_body(collection))
 
     @abstractmethod
-    def each_body(self, collection: str) -> Iterator[tuple[Record, bytes | None]]:
-        """The same one by one, for who looks at many and keeps few."""
+    def each_body(
+        self, collection: str, within: tuple[int, int] | None = None
+    ) -> Iterator[tuple[Record, bytes | None]]:
+        """The same one by one, for who looks at many and keeps few; with ``within`` those whose
+        spans overlap the time from its first second to before its second."""
 
     @abstractmethod
     def by_uid(self, collection: str, uid: str) -> Record | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from stillhere.bodies import open_piece, pack_bodies
 from stillhere.errors import Damaged
-from stillhere.rosters import PRESENT, Roster, build_roster, empty_roster, open_names, pack_names
+from stillhere.rosters import PRESENT, Item, Roster, build_roster, open_names, pack_names, roster_of
 from stillhere.vault.codec import decode
 
 CHUNK_BYTES = 256 << 10
@@ -58,13 +58,12 @@ def read_bodies(plain: bytes) -> BodyChunk:
 
 def rebuild_roster(chunks: Sequence[BodyChunk], digest: bytes) -> Roster:
     """The roster that a level's chunks of bodies repeat, if they prove it. Raises Damaged."""
-    whole = empty_roster()
+    rows: list[Item] = []
     for chunk in chunks:
-        if chunk.first != len(whole):
+        if chunk.first != len(rows):
             raise Damaged("a chunk of bodies between two others is lost")
-        part = _rows_of(chunk)
-        for name in part.__struct_fields__:
-            setattr(whole, name, getattr(whole, name) + getattr(part, name))
+        rows += _rows_of(chunk).items()
+    whole = roster_of(rows)
     if build_roster(whole)[1] != digest:
         raise Damaged("the names beside the bodies are not all that its head counts")
     return whole

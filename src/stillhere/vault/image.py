@@ -201,6 +201,9 @@ def _supersede(image: Image, old: Loaded | None) -> None:
                     item.media_type,
                     item.size,
                     item.digest,
+                    item.starts,
+                    item.ends,
+                    item.exact,
                 ),
                 body,
             )
@@ -288,6 +291,9 @@ def _item(entry: Entry, state: int) -> Item:
         entry.size,
         entry.digest,
         entry.time,
+        entry.starts,
+        entry.ends,
+        entry.exact,
     )
 
 

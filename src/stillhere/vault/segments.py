@@ -17,9 +17,10 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from stillhere.errors import Damaged
 from stillhere.vault.codec import JOURNAL_LEVEL, decode, derive, seal, unseal
@@ -32,10 +33,14 @@ _ROW = struct.Struct(f">16s{KIND_BYTES}sQQIIIII")
 ROW_BYTES = _ROW.size
 _TOUCHED = struct.Struct(f">16s{KIND_BYTES}sQ")
 MAX_HEADER = 64 << 20
+_UNTIMED = 11  # fields of an entry without a time range
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One change of a shelf as the vault keeps it; its body lies beside it."""
+    """One change of a shelf as the vault keeps it; its body lies beside it.
+
+    ``starts``, ``ends`` and ``exact`` are the record's time range, and only written if it has
+    one."""
 
     seq: int
     time: int
@@ -48,6 +53,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     media_type: str
     size: int
     digest: bytes
+    starts: int = 0
+    ends: int = 0
+    exact: Annotated[int, msgspec.Meta(ge=0, le=1)] = 1
 
 
 class Row(NamedTuple):
@@ -106,8 +114,14 @@ _headers = msgspec.msgpack.Decoder(Header)
 _entries = msgspec.msgpack.Decoder(_Entries)
 _entry = msgspec.msgpack.Decoder(Entry)
 _bodies = msgspec.msgpack.Decoder(list[bytes | None])
-encode_entry = msgspec.msgpack.Encoder().encode
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """An entry's bytes, which the chain covers."""
+    if entry.starts or entry.ends or not entry.exact:
+        return _encode(entry)
+    return _encode(astuple(entry)[:_UNTIMED])
 
 
 def chain_key(data_key: bytes, kind: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.protocols.dav.service import C, Device, Service, card
 
+from stillhere.store import Span
+
 
 @pytest.fixture
 def work(phone: Device) -> str:
@@ -69,6 +71,19 @@ def test_elsewhere_is_refused(phone: Device, service: Service) -> None:
     assert phone.ask("MOVE", f"{phone.book}a.vcf").status == 400
     assert phone.ask("MOVE", phone.home, destination=phone.book).status == 405
     assert phone.get("a.vcf").status == 200
+
+
+def test_when_a_record_is_goes_with_it(phone: Device, work: str) -> None:
+    store, when = phone.service.store, Span(5, 9, exact=False)
+    store.write(
+        phone.account, "contacts", lambda shelf: shelf.put("contacts", "a.vcf", b"a", span=when)
+    ).result()
+    assert send(phone, "COPY", f"{work}b.vcf") == 201
+    assert phone.ask("MOVE", f"{work}b.vcf", destination=f"{work}c.vcf").status == 201
+    assert phone.ask("COPY", phone.book, destination=f"{phone.home}all/").status == 201
+    with store.read(phone.account, "contacts") as shelf:
+        for book, href in (("contacts", "a.vcf"), ("work", "c.vcf"), ("all", "a.vcf")):
+            assert [(r.href, r.span) for r in shelf.overlapping(book, 8, 20)] == [(href, when)]
 
 
 def test_an_address_book_is_renamed_with_its_cards(phone: Device) -> None:

@@ -13,7 +13,7 @@ from tests.rooms import CONTACTS, contents, make_service, quick_folder
 
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
-from stillhere.store import NewAccount, ShelfWrite
+from stillhere.store import NO_SPAN, NewAccount, ShelfWrite, Span
 
 PEOPLE = 12
 RECORDS = 60
@@ -73,7 +73,15 @@ def _fill(working: Working, people: int, records: int) -> None:
             uid = f"{chance.getrandbits(128):032x}"
             photo = chance.randbytes(chance.choice(SIZES)).hex()
             body = f"BEGIN:VCARD\nUID:{uid}\nFN:{number}\nPHOTO:{photo}\nEND:VCARD\n"
-            shelf.put(CONTACTS, f"{uid}.vcf", body.encode(), uid=uid, media_type="text/vcard")
+            day = 86_400 * number
+            shelf.put(
+                CONTACTS,
+                f"{uid}.vcf",
+                body.encode(),
+                uid=uid,
+                media_type="text/vcard",
+                span=Span(day, day + 3_600, number % 2 == 0) if number % 3 else NO_SPAN,
+            )
         shelf.delete(CONTACTS, shelf.changes_made[0].href)
 
     names = [f"person {number}" for number in range(people)]

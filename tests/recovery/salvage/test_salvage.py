@@ -27,7 +27,7 @@ from stillhere.recovery.salvage.salvage import check_files
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.server.learned import list_ended, list_others, read_notes
-from stillhere.store import NewAccount, State
+from stillhere.store import NewAccount, Span, State
 
 LOST = {f"{n}.vcf": b"lost %d " % n * 300 for n in range(40)}
 
@@ -156,7 +156,9 @@ def cut(service: Service, tmp_path: Path) -> Iterator[tuple[Working, bytes, Core
         working.store.write(
             anna, CONTACTS, lambda shelf: shelf.put_collection("work", {"{DAV:}displayname": "W"})
         ).result(60)
-        working.store.write(anna, CONTACTS, lambda shelf: shelf.put("work", "a", b"boss")).result()
+        working.store.write(
+            anna, CONTACTS, lambda shelf: shelf.put("work", "a", b"boss", span=Span(5, 9, False))
+        ).result()
         core = copy_core(service, working, tmp_path / "old")
     shutil.rmtree(service.place)
     (tmp_path / "behind").rename(service.place)
@@ -174,6 +176,7 @@ def test_changes_that_only_the_core_had_are_merged(cut: tuple[Working, bytes, Co
     with working.store.read(anna, CONTACTS) as shelf:
         assert [book.name for book in shelf.collections()] == [CONTACTS, "work"]
         assert shelf.all_bodies("work")[0][1] == b"boss"
+        assert shelf.records("work")[0].span == (5, 9, False)
         assert shelf.last_seq >> 40 == working.identity.epoch
     assert (told["written"], told["deleted"], told["history"]) == (4, 2, 0)
 

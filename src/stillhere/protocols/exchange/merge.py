@@ -141,8 +141,14 @@ def _write(
         elif fate is not Fate.LEAVE:
             href = name_for(card.uid, taken) if ours is None else ours.href
             taken.add(href)
-            about = {"uid": card.uid, "component": COMPONENT, "media_type": card.media_type}
-            shelf.put(book, href, card.body, **about)
+            shelf.put(
+                book,
+                href,
+                card.body,
+                uid=card.uid,
+                component=COMPONENT,
+                media_type=card.media_type,
+            )
     return fates
 
 

@@ -37,7 +37,7 @@ _TYPES = {
     "?": _of_length(12),
 }
 _BEGINNING = re.compile(
-    rb"(?=([\x0d-\x30]%s))" % b"".join(_TYPES[letter] for letter in SHAPES["records"]), re.S
+    rb"(?=([\x10-\x30]%s))" % b"".join(_TYPES[letter] for letter in SHAPES["records"]), re.S
 )
 
 

@@ -175,6 +175,7 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
                 uid=record.uid,
                 component=record.component,
                 media_type=record.media_type,
+                span=record.span,
             )
             if not record.collection:
                 books.add(record.href)

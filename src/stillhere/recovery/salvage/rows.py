@@ -11,7 +11,7 @@ from stillhere.recovery.salvage.file import Page
 from stillhere.store.records import Record, State
 
 SHAPES = {
-    "records": "ittiitttidi?",
+    "records": "ittiitttidiiii?",
     "shelves": "nattibb?ii",
     "pages": "niiiibdb?",
     "pieces": "iib",
@@ -67,14 +67,12 @@ def read_record(row: bytes, columns: Columns) -> RecordRow | None:
     values = _values(row, columns)
     if values is None:
         return None
-    shelf, collection, href, seq, state, uid, component, media_type, size, digest, at, body = values
+    shelf, collection, href, seq, state, *about, body = values
     if state not in set(State) or (body is None) == (state == State.PRESENT):
         return None
-    if body is not None and len(body) != size:
+    record = Record(collection, href, seq, State(state), *about)
+    if body is not None and len(body) != record.size:
         return None
-    record = Record(
-        *(collection, href, seq, State(state), uid, component, media_type, size, digest, at)
-    )
     return RecordRow(shelf, record, body)
 
 

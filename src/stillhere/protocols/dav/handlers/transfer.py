@@ -131,6 +131,7 @@ def _put(shelf: ShelfWrite, book: str, href: str, record: Record, body: bytes) -
         uid=record.uid,
         component=record.component,
         media_type=record.media_type,
+        span=record.span,
     )
 
 
