@@ -75,8 +75,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int,
         Meta(description='with ack = "core", how much may wait for the vault, bytes', ge=1 << 20),
     ] = 256 << 20
-    max_card_bytes: Annotated[
-        int, Meta(description="largest contact that is taken, bytes", ge=1024, le=64 << 20)
+    max_item_bytes: Annotated[
+        int,
+        Meta(
+            description="largest contact, event, to-do or note that is taken, bytes",
+            ge=1024,
+            le=64 << 20,
+        ),
     ] = 1_000_000
     rollup_segments: Annotated[
         int, Meta(description="journal segments that may wait for a roll-up", ge=2, le=512)

@@ -68,11 +68,12 @@ def _check_place(path: bytes) -> None:
         place = paths.read_path(path)
     except BadPath:
         return
-    if place.level < Level.BOOK:
+    if place.level < Level.COLLECTION:
         return
-    written = paths.home_path(place.owner) + paths.write_name(place.book) + "/"
-    if place.level is Level.CARD:
-        written += paths.write_name(place.card)
+    assert place.home is not None
+    written = paths.home_path(place.home, place.owner) + paths.write_name(place.collection) + "/"
+    if place.level is Level.ITEM:
+        written += paths.write_name(place.item)
     assert written.isascii()
     assert paths.read_path(written) == place
     assert paths.read_href(written, "h") == place

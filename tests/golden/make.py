@@ -23,12 +23,13 @@ from tests.golden.reading import HERE, Golden, Json, damage, lost, read_all, rec
 
 from stillhere import __version__
 from stillhere.errors import RefusedVault
+from stillhere.kinds import KINDS
 from stillhere.replication.compact import compact
 from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, anchor_of, open_core
 from stillhere.store import NewAccount, ShelfWrite
-from stillhere.store.accounts import DEFAULT_BOOK, Created
+from stillhere.store.accounts import Created
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import VERSION
@@ -155,7 +156,7 @@ def _lose_a_body(place: Path, working: Working, anna: bytes) -> None:
 def _heal(working: Working, anna: bytes) -> None:
     """Her phone sends all but one of the lost cards again."""
     put(working, anna, "contacts", {f"{n}": "anna, first revision" for n in range(1, CARDS)})
-    name, properties = DEFAULT_BOOK
+    name, properties = KINDS["contacts"].first
     working.store.write(
         anna, "contacts", lambda shelf: shelf.put_collection(name, properties)
     ).result()

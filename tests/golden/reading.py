@@ -19,10 +19,11 @@ from typing import Any
 
 from tests.recovery.history import kept_revisions
 
+from stillhere.kinds.item import NO_SPAN
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import read_report
 from stillhere.replication.start import Working
-from stillhere.store import NO_SPAN, Shelf, State
+from stillhere.store import Shelf, State
 from stillhere.vault.kit import Kit, read_kit
 
 HERE = Path(__file__).parent

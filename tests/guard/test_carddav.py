@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from tests.protocols.dav.service import NAMESPACES, Answer, C, D, Device, Service, card, run_service
 
+from stillhere.kinds import KINDS
 from stillhere.store import seq_of
 from stillhere.vault.backends import BackendError
 
@@ -63,8 +64,7 @@ def is_503(answer: Answer) -> bool:
 
 def every_request(phone: Device) -> Iterator[Answer]:
     """What a device may ask of a shelf, for names that exist and that do not."""
-    principal = phone.home.replace("addressbooks", "principals")
-    paths = [principal, phone.home, phone.book, f"{phone.book}a.vcf"]
+    paths = [phone.home, phone.book, f"{phone.book}a.vcf"]
     paths += [f"{phone.home}none/", f"{phone.book}none.vcf"]
     for path in paths:
         for method in ("OPTIONS", "GET", "HEAD", "DELETE", "MKCOL", "LOCK"):
@@ -81,7 +81,16 @@ def every_request(phone: Device) -> Iterator[Answer]:
     yield phone.sync()
     yield phone.sync("made up")
     yield phone.multiget("a.vcf", "none.vcf")
-    yield phone.propfind("/dav/", "<current-user-principal/>")
+
+
+def ways_there(phone: Device) -> Iterator[Answer]:
+    """What a device asks on its way to its homes."""
+    for name in ("carddav", "caldav"):
+        yield phone.propfind(f"/.well-known/{name}")
+    principal = phone.home.replace("addressbooks", "principals")
+    for path in ("/dav/", principal):
+        for depth in ("0", "1"):
+            yield phone.propfind(path, "<current-user-principal/><C:addressbook-home-set/>", depth)
 
 
 class TestClosed:
@@ -117,8 +126,16 @@ class TestClosed:
         assert stranger.propfind(phone.book).status == 403
 
     def test_the_way_there_stays(self, phone: Device) -> None:
+        """It says where homes are, and nothing of what is in them."""
+        before = [way.body for way in ways_there(phone)]
         phone.change_shelf("closed", "unproven")
-        assert phone.propfind("/.well-known/carddav").status == 301
+        assert [way.body for way in ways_there(phone)] == before
+
+    def test_nothing_is_answered_when_every_kind_is_closed(self, phone: Device) -> None:
+        for kind in KINDS:
+            phone.change_shelf("closed", "unproven", kind)
+        assert all(is_503(answer) for answer in list(ways_there(phone))[2:])
+        assert all(is_503(answer) for answer in every_request(phone))
 
     def test_a_closed_account_shelf_is_503_before_the_password(self, own_service: Service) -> None:
         device = own_service.person()

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillhere.store import NO_SPAN, Shelf, ShelfWrite, Span, State
+from stillhere.kinds.item import NO_SPAN, Span
+from stillhere.store import Shelf, ShelfWrite, State
 
 ADDRESS_BOOK = "ADDRESSBOOK"
 TIMES = ((-5_000, 6_000), (12_000, 10**10))

@@ -13,13 +13,13 @@ from tests.recovery.service import Person, Worn, bodies_of
 from tests.rooms import content, make_service
 
 from stillhere.errors import NotAVault, WrongKit
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.recovery.heal import heal
 from stillhere.recovery.report import read_report
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
 from stillhere.server.learned import list_ended, read_notes
-from stillhere.store import NO_SPAN, Span
 
 
 @pytest.fixture

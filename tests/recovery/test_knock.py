@@ -14,6 +14,7 @@ from tests.recovery.ruin import Disk
 from tests.recovery.service import Person, Worn
 
 from stillhere.errors import Closed
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.start import Working
 from stillhere.store import BadLogin, Login, NewAccount
@@ -112,7 +113,8 @@ class TestANameThatNobodyHas:
         with_working = recovery.begin()
         recovery.run()
         with_working.close()
-        assert heard == ["mirrored : Closed", "stage account: BadLogin", "stage contacts: BadLogin"]
+        stages = [f"stage {kind}: BadLogin" for kind in RECOVERY_ORDER]
+        assert heard == ["mirrored : Closed", *stages]
 
     def test_is_not_called_wrong_when_it_was_made_in_a_lost_segment(
         self, worn: Worn, tmp_path: Path

@@ -12,6 +12,7 @@ from tests.recovery.service import Person, Worn, bodies_of
 from tests.rooms import make_service, put
 
 from stillhere.errors import BadInput, Closed
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.accept import accept, read_words, take_back
 from stillhere.recovery.report import ShelfVerdict, read_report, tally_verdicts
 from stillhere.replication.compact import compact
@@ -84,7 +85,9 @@ class TestComplete:
         facts = dict(events)["whole"]
         assert facts["verdicts"] == {"complete": 2 * len(worn.people), "incomplete": 0}
         assert facts["accounts"] == len(worn.people)
-        assert [name for name, _ in events] == ["sealed", "mirrored", "stage", "stage", "whole"]
+        assert [name for name, _ in events] == [
+            *("sealed", "mirrored", *["stage"] * len(RECOVERY_ORDER), "whole")
+        ]
         working.close()
 
     def test_of_one_person_alone(self, worn: Worn, tmp_path: Path) -> None:

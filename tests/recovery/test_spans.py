@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.rooms import CONTACTS, Service, delete, image_of, make_service, put, quick_folder
 
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
-from stillhere.store import NO_SPAN, Record, ShelfWrite, Span, State
+from stillhere.store import Record, ShelfWrite, State
 
 DAY = 24 * 3600
 ALWAYS = (-(1 << 40), 1 << 40)

@@ -47,7 +47,7 @@ def test_a_closed_shelf_answers_neither_reads_nor_writes(working: Working, anna:
 
 
 def test_nobody_s_shelf_is_not_found(store: Store, anna: bytes) -> None:
-    for account, kind in ((b"?" * 16, CONTACTS), (anna, "calendar")):
+    for account, kind in ((b"?" * 16, CONTACTS), (anna, "photos")):
         with pytest.raises(NotFound), store.read(account, kind):
             pass
         with pytest.raises(NotFound):

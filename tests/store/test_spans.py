@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tests.rooms import CONTACTS, delete, quick_folder
 
 from stillhere.bodies import PLACE_SHIFT, pack_bodies, runs_of
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.replication.start import Working
 from stillhere.rosters import Item, build_roster, roster_of
-from stillhere.store import NO_SPAN, Change, Op, Shelf, ShelfWrite, Span, Store
+from stillhere.store import Change, Op, Shelf, ShelfWrite, Store
 from stillhere.store.draft import apply_changes
 from stillhere.store.pages import PageShelf, add_pages, make_page
 from stillhere.store.rows import RowShelf

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
 from stillhere.replication.copies import add_copy
@@ -21,7 +22,7 @@ from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, open_core
 from stillhere.rosters import Roster, build_roster
-from stillhere.store import NO_SPAN, NewAccount, Record, Span
+from stillhere.store import NewAccount, Record
 from stillhere.vault.erasures import Erasure, keep_erasure
 from stillhere.vault.kit import Kit
 from stillhere.vault.signing import Signer

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from stillhere.errors import BadInput
+
 Home = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="The core's directory [or STILLHERE_HOME]."),
@@ -37,6 +39,25 @@ State = Annotated[
     Path | None,
     typer.Option("--state", metavar="DIR", help="What is told is kept there [the state folder]."),
 ]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind; again for more of them."),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
+
+
+def read_kinds(named: list[str] | None) -> tuple[str, ...]:
+    """The kinds that were named, each once and in the order of the service, or all. Raises
+    BadInput."""
+    from stillhere.kinds import KINDS
+
+    for name in named or ():
+        if name not in KINDS:
+            raise BadInput(
+                f"there is no kind {name!r}",
+                safe="nothing was changed",
+                hint=f"the kinds are {', '.join(KINDS)}",
+            )
+    return tuple(kind for kind in KINDS if kind in (named or KINDS))

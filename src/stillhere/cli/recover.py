@@ -24,6 +24,14 @@ def run(
         bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
     ] = False,
     salvage: Salvage = None,
+    first: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--first",
+            metavar="KIND",
+            help="This kind before the others [contacts]; again for the one after it.",
+        ),
+    ] = None,
     publish: Annotated[
         Path | None,
         typer.Option("--publish", metavar="DIR", help="Tell everybody how far it is, as a page."),
@@ -35,13 +43,15 @@ def run(
     from stillhere.cli.events import Announcer
     from stillhere.cli.progress import progress
     from stillhere.config import find_home
+    from stillhere.kinds import order_of_stages
     from stillhere.server import recover
     from stillhere.server.teller import Told
 
+    order = order_of_stages(first or ())
     place, announce = find_home(home), Announcer(as_json=as_json)
     told = None if publish is None else Told(publish, state)
     with progress("shelves", as_json=as_json) as tick:
-        lost = recover.Lost(place, vault, kit, witness, behind, salvage or (), told)
+        lost = recover.Lost(place, vault, kit, witness, behind, salvage or (), told, order)
         if serve:
             recover.recover_serving(lost, listen, announce, tick)
         else:

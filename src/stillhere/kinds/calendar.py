@@ -13,6 +13,7 @@ KIND = Kind(
     name="calendar",
     component=COMPONENT,
     collection=ical.COLLECTION,
+    at_once=False,
     media_type=ical.MEDIA_TYPE % COMPONENT,
     extensions=ical.EXTENSIONS,
     words=("event", "events"),

@@ -212,6 +212,7 @@ KIND = Kind(
     name="contacts",
     component=COMPONENT,
     collection="ADDRESSBOOK",
+    at_once=True,
     media_type="text/vcard; charset=utf-8",
     extensions=(".vcf", ".vcard"),
     words=("contact", "contacts"),

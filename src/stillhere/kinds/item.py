@@ -92,7 +92,8 @@ class Kind:
     """One kind of records. Its functions are pure, and raise BadItem for what they can't read.
 
     ``component`` is what a record is (``VCARD``), ``collection`` the component of a collection's
-    own record, and ``first`` the collection that an account begins with: its name and properties.
+    own record. ``first`` is the collection that a shelf begins with, its name and properties: with
+    the account where ``at_once``, else when a device first looks for one.
     ``words`` and ``collection_words`` are what people call one and several of them. A file whose
     name ends in one of ``extensions`` may hold items; the first is for files that are written.
     """
@@ -100,6 +101,7 @@ class Kind:
     name: str
     component: str
     collection: str
+    at_once: bool
     media_type: str
     extensions: tuple[str, ...]
     words: tuple[str, str]

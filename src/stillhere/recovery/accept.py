@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from stillhere.errors import BadInput, Damaged
+from stillhere.kinds import KINDS
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of
-from stillhere.store.accounts import DEFAULT_BOOK
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Op
 from stillhere.store.shelf import find_shelf
@@ -48,8 +48,8 @@ def accept(working: Working, account: bytes, kind: str) -> None:
 
     def note(shelf: ShelfWrite) -> None:
         shelf.note(ACCEPTED, {"known": known})
-        if kind == "contacts" and not shelf.collections():
-            shelf.put_collection(*DEFAULT_BOOK)
+        if kind in KINDS and not shelf.collections():
+            shelf.put_collection(*KINDS[kind].first, KINDS[kind].collection)
 
     working.store.write(account, kind, note, device="operator", closed=True).result()
     set_gate(working, account, kind, "")

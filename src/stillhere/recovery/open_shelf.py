@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from stillhere.errors import Damaged
+from stillhere.kinds import AT_ONCE
 from stillhere.recovery.accept import heed_words
 from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.recovery.keys import KitKeys
@@ -17,7 +18,8 @@ from stillhere.vault.image import Image, load_image
 
 
 class Proven(NamedTuple):
-    """A shelf that is ready for the core; ``exists`` is false where nothing of it was found."""
+    """A shelf that is ready for the core; ``exists`` is false where nothing was found of one that
+    must exist."""
 
     shelf: Recovered
     exists: bool
@@ -38,10 +40,10 @@ def prove_shelf(
         image = load_image(anchor.source(account, kind), data_key, trusted=trusted, packed=True)
         if anchor.far is not None and (image.problems or image.missing):
             image = load_image(anchor.source(account, kind, far=True), data_key, packed=True)
-        if not image.exists:  # every account has its shelves from its first moment on
+        if not image.exists and kind in AT_ONCE:
             image.problems.append("nothing of this shelf was found in the vault")
         heed_words(image)
         if kind == ACCOUNT:
             wrapped = store.core.keyring.wrap(data_key, account)
     verdict = make_verdict(image, time.time_ns() // 1_000_000)
-    return Proven(make_shelf(image, verdict, wrapped), image.exists)
+    return Proven(make_shelf(image, verdict, wrapped), image.exists or image.proven)

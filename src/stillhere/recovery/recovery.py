@@ -34,6 +34,7 @@ from pathlib import Path
 import msgspec
 
 from stillhere.errors import Unavailable
+from stillhere.kinds import AT_ONCE, RECOVERY_ORDER
 from stillhere.recovery.beside import Waiting
 from stillhere.recovery.bucket import Mirrored
 from stillhere.recovery.check import Checked, check
@@ -57,7 +58,7 @@ from stillhere.replication.members import Follower
 from stillhere.replication.replay import replay
 from stillhere.replication.start import Working, assemble, open_core
 from stillhere.replication.witness import Seen
-from stillhere.store.accounts import ACCOUNT, UNFINISHED, add_accounts
+from stillhere.store.accounts import ACCOUNT, UNFINISHED, add_accounts, add_blank_shelves
 from stillhere.store.core import Core, Identity
 from stillhere.store.erased import is_erased, read_erased
 from stillhere.store.recovered import MIRROR_FOLDER, clear_mirror
@@ -71,7 +72,6 @@ from stillhere.vault.epochs import read_epochs
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
 
-STAGES = (ACCOUNT, "contacts")
 SWITCH_S = 0.0005  # the bulk holds the interpreter no longer than this when somebody waits
 
 Announce = Callable[..., None]
@@ -88,7 +88,7 @@ class Recovery:
         kit: Kit,
         announce: Announce,
         *,
-        stages: Sequence[str] = STAGES,
+        stages: Sequence[str] = RECOVERY_ORDER,
         seen: Seen | None = None,
         behind: bool = False,
         more: Sequence[Place] = (),
@@ -298,6 +298,7 @@ class Recovery:
         stage.total = len(known)
         stage.shelves, stage.records = len(core.shelves_of(stage.kind)), 0
         unpack(bulk, stage, known)
+        self.working.store.install(partial(add_blank_shelves, kind=stage.kind)).result()
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
         tally = self._tallies[stage.kind] = tally_verdicts(core, stage.kind)
@@ -312,8 +313,8 @@ class Recovery:
 
     def _with_shelf(self, kind: str, accounts: Sequence[bytes]) -> list[bytes]:
         """The accounts that have, or must be feared to have, a shelf of this kind, by bucket."""
-        known = set(self.anchor.accounts(kind))
-        if kind != ACCOUNT:
+        known = {*self.anchor.accounts(kind), *self.anchor.accounts_later(kind)}
+        if kind in AT_ONCE and kind != ACCOUNT:
             known |= self.working.store.core.shelves_of(ACCOUNT)
         if self.anchor.broken or any(gap.touched is None for gap in self.anchor.tail.gaps):
             known |= set(accounts)

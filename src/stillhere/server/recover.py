@@ -19,6 +19,7 @@ import msgspec
 
 from stillhere import config
 from stillhere.errors import WrongKit
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication.start import Working
 from stillhere.replication.witness import see
@@ -43,7 +44,8 @@ class Lost:
     """What is at hand after a loss: a home to be, copies of the vault, the kit's file, and perhaps
     a witness (its file, else the one in the state folder). `behind` accepts a vault that it saw
     more of. `salvage` names damaged cores, to be searched when everything else is back. `told` is
-    where everybody is told how far it is, None for nowhere."""
+    where everybody is told how far it is, None for nowhere; `stages` the order in which kinds come
+    back."""
 
     home: Path
     vaults: Sequence[Place]
@@ -52,6 +54,7 @@ class Lost:
     behind: bool = False
     salvage: Sequence[Path] = ()
     told: Told | None = None
+    stages: Sequence[str] = RECOVERY_ORDER
 
     def recovery(self, announce: Announce) -> Recovery:
         """The recovery that can be begun now. Raises WrongKit, BadInput."""
@@ -62,7 +65,16 @@ class Lost:
             check_files(self.home, self.salvage)
         seen = recall(file_of(kit.vault, self.witness), kit.vault, named=self.witness is not None)
         first, *more = self.vaults
-        return Recovery(self.home, first, kit, announce, seen=seen, behind=self.behind, more=more)
+        return Recovery(
+            self.home,
+            first,
+            kit,
+            announce,
+            stages=self.stages,
+            seen=seen,
+            behind=self.behind,
+            more=more,
+        )
 
 
 def recover(lost: Lost, announce: Announce, tick: Tick) -> None:

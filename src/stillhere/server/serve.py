@@ -70,7 +70,7 @@ def open_door(door: Doorway, working: Working, tender: Tender, settings: config.
     """Lets requests in to everything this core serves."""
     store = working.store
     store.be_patient(settings.write_within_s)
-    app = dav.app(store, max_card_bytes=settings.max_card_bytes)
+    app = dav.app(store, max_item_bytes=settings.max_item_bytes)
     door.open(app, lambda: store.gate.halted, tender.fence.hold)
 
 

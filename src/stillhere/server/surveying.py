@@ -18,8 +18,8 @@ import msgspec
 
 from stillhere import config
 from stillhere.errors import BadInput, NotAVault, StillhereError
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.found import Found
-from stillhere.recovery.recovery import STAGES
 from stillhere.recovery.source import Shelf, Source, open_source
 from stillhere.recovery.survey import Figures, Survey
 from stillhere.replication.witness import find_shortfall
@@ -126,7 +126,7 @@ def _open(places: Sequence[Place], kit: Kit) -> _Opened:
     unopened: dict[str, StillhereError] = {}
     for place in places:
         try:
-            apart.append(within(OPEN_S, partial(open_source, [place], kit, STAGES)))
+            apart.append(within(OPEN_S, partial(open_source, [place], kit, RECOVERY_ORDER)))
             reached.append(place)
         except NotAVault as error:
             unopened[str(place)] = error
@@ -137,7 +137,7 @@ def _open(places: Sequence[Place], kit: Kit) -> _Opened:
         return _Opened(apart[0], [], unopened)
     if not reached:
         raise next(iter(unopened.values()))
-    return _Opened(open_source(reached, kit, STAGES), apart, unopened)
+    return _Opened(open_source(reached, kit, RECOVERY_ORDER), apart, unopened)
 
 
 def _behind(source: Source, kit: Kit, witness: Path | None) -> list[str]:

@@ -16,7 +16,7 @@ import time
 import unicodedata
 from base64 import b32encode
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -24,6 +24,8 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import BadInput, Erased, NotFound
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import Kind
 from stillhere.store.door import Door
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.erased import is_erased
@@ -34,7 +36,6 @@ DEVICES = "devices"
 GENESIS = bytes(32)
 UNFINISHED = "unfinished-"  # then its id: what is called so whose making was cut short
 LOST_NAME = "lost-"  # then the account's id: what an account is called whose profile is lost
-DEFAULT_BOOK = ("contacts", {"{DAV:}displayname": "Contacts"})
 MAX_NAME = 128
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 AHEAD = 512  # writes that wait for the vault while further accounts are made
@@ -123,12 +124,11 @@ def hash_device_secret(salt: bytes, secret: str) -> bytes:
 
 
 class Accounts:
-    """Makes, finds and changes accounts; ``kinds`` are those of the shelves that each has."""
+    """Makes, finds and changes accounts."""
 
-    def __init__(self, store: Door, register: Register, kinds: Sequence[str]) -> None:
+    def __init__(self, store: Door, register: Register) -> None:
         self._store = store
         self._register = register
-        self.kinds = (ACCOUNT, *kinds)
 
     def list(self) -> list[AccountRow]:
         """Every account, by name."""
@@ -250,7 +250,7 @@ class Accounts:
             account, key = os.urandom(16), os.urandom(32)
             wrapped = self._store.core.keyring.wrap(key, account)
             add_accounts(sql, [(account, new.name, wrapped)])
-            for kind in self.kinds:
+            for kind in (ACCOUNT, *KINDS):
                 add_shelf(sql, account, kind)
             prepared.append((account, key))
         return prepared
@@ -261,7 +261,7 @@ class Accounts:
         new: NewAccount,
         argon2: str | None,
         device: tuple[DevicePassword, Device] | None,
-    ) -> Sequence[Future[object]]:
+    ) -> Iterator[Future[object]]:
         def first(shelf: ShelfWrite) -> None:
             if shelf.record(CREDENTIALS, "profile") is not None:  # another process was first
                 raise _taken(new.name)
@@ -273,15 +273,17 @@ class Accounts:
                 shelf.put(DEVICES, device[0].device, msgspec.msgpack.encode(device[1]))
             shelf.put(CREDENTIALS, "profile", msgspec.msgpack.encode(profile))
 
-        def book(shelf: ShelfWrite) -> None:
-            if shelf.collection(DEFAULT_BOOK[0]) is None:
-                shelf.put_collection(*DEFAULT_BOOK)
-
         write = self._store.write
-        return [
-            write(account, "contacts", book, device="operator"),
-            write(account, ACCOUNT, first, device="operator"),
-        ]
+        for kind in KINDS.values():
+            if kind.at_once:
+                yield write(account, kind.name, partial(begin, kind), device="operator")
+        yield write(account, ACCOUNT, first, device="operator")
+
+
+def begin(kind: Kind, shelf: ShelfWrite) -> None:
+    """Have the first collection of a kind on a shelf that has had none."""
+    if not shelf.last_seq:
+        shelf.put_collection(*kind.first, kind.collection)
 
 
 def _taken(name: str) -> BadInput:
@@ -360,6 +362,15 @@ def add_shelf(sql: sqlite3.Connection, account: bytes, kind: str) -> None:
     sql.execute(
         "INSERT INTO shelves (account, kind, last_seq, chain, ends) VALUES (?, ?, 0, ?, ?)",
         (account, kind, GENESIS, _EMPTY_ENDS),
+    )
+
+
+def add_blank_shelves(sql: sqlite3.Connection, kind: str) -> None:
+    """Put an empty, open shelf of a kind into the core for every account that has none."""
+    sql.execute(
+        "INSERT INTO shelves (account, kind, last_seq, chain, ends) SELECT account, ?, 0, ?, ?"
+        " FROM accounts WHERE account NOT IN (SELECT account FROM shelves WHERE kind = ?)",
+        (kind, GENESIS, _EMPTY_ENDS, kind),
     )
 
 

@@ -11,15 +11,14 @@ from itertools import count
 import msgspec
 
 from stillhere.errors import BadInput, NotFound
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.store.pages import settle
 from stillhere.store.records import (
     GIVEN_UP,
     HEALED,
-    NO_SPAN,
     Change,
     Op,
     Record,
-    Span,
     State,
     epoch_of,
     seq_of,

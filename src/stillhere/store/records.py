@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from stillhere.kinds.item import Span
+
 EPOCH_SHIFT = 40
 LOST_TAIL = "lost-tail token"
 """What a note is about that keeps a token beyond the recovered end: evidence of a lost tail."""
@@ -47,21 +49,6 @@ class State(IntEnum):
     PRESENT = 0
     DELETED = 1
     HELD = 2
-
-
-class Span(NamedTuple):
-    """The time that a record takes up: seconds since 1970 UTC, from ``starts`` to before ``ends``.
-
-    A time range that does not overlap it does not have the record. With ``exact`` one that does
-    has it; without, the record's body must tell."""
-
-    starts: int = 0
-    ends: int = 0
-    exact: bool = True
-
-
-NO_SPAN = Span()
-"""Of a record that is in no time range."""
 
 
 class Record(NamedTuple):

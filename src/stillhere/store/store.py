@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -34,15 +34,13 @@ class Store:
         journal: Journal,
         register: Register,
         owner_of: Callable[[str], bytes | None],
-        *,
-        kinds: Sequence[str] = ("contacts",),
     ) -> None:
         identity = core.identity()
         self.core = core
         self.epoch = identity.epoch
         self.gate = Gate(core.reader, owner_of)
         self.tokens = Tokens(identity.tokens_key)
-        self.accounts = Accounts(self, register, kinds)
+        self.accounts = Accounts(self, register)
         self.logins = Logins(self)
         self._writer = Writer(core.connect(), journal, identity.epoch, self.gate)
 

@@ -161,6 +161,11 @@ class Anchor:
             self._later[key] = {entry.account: entry.top.last for entry in shelves}
         return self._later[key]
 
+    def accounts_later(self, kind: str) -> set[bytes]:
+        """The accounts whose shelf of this kind a manifest has that no root names."""
+        buckets = range(1 << self.vault.bucket_bits)
+        return set().union(*(self._known_later(kind, bucket) for bucket in buckets))
+
     def buckets(self, kind: str) -> list[int]:
         """The buckets that have a manifest of this kind."""
         return sorted(manifests_of(self.root, kind))

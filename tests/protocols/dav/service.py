@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,11 @@ from stillhere.store import NewAccount, Store
 
 D = "{DAV:}"
 C = "{urn:ietf:params:xml:ns:carddav}"
-NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
+CAL = "{urn:ietf:params:xml:ns:caldav}"
+NAMESPACES = (
+    'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
+    ' xmlns:CAL="urn:ietf:params:xml:ns:caldav"'
+)
 _numbers = count(1)
 
 
@@ -114,7 +118,7 @@ class Service:
 
 @dataclass
 class Device:
-    """Asks as one person; ``book`` is the path of their first address book."""
+    """Asks as one person; ``book`` is the path of a collection, their first address book."""
 
     service: Service
     door: Door
@@ -122,14 +126,25 @@ class Device:
     password: str
     account: bytes
     extra: dict[str, str] = field(default_factory=dict)
+    kind: str = "contacts"
+    collection: str = "contacts"
+
+    def at(self, kind: str, collection: str = "") -> Device:
+        """The same device, looking at a collection of a kind, else at the first of that kind."""
+        return replace(self, kind=kind, collection=collection or kind)
 
     @property
     def home(self) -> str:
-        return f"/dav/addressbooks/{quote(self.name)}/"
+        home = "addressbooks" if self.kind == "contacts" else "calendars"
+        return f"/dav/{home}/{quote(self.name)}/"
 
     @property
     def book(self) -> str:
-        return f"{self.home}contacts/"
+        return f"{self.home}{self.collection}/"
+
+    def look(self) -> Answer:
+        """What is in the home, as a device finds out that sees it for the first time."""
+        return self.propfind(self.home, "<resourcetype/><displayname/>", depth="1")
 
     def ask(self, method: str, path: str, body: bytes | str = b"", **headers: str) -> Answer:
         """One request; underscores in header names become hyphens."""
@@ -157,24 +172,28 @@ class Device:
             f"<sync-level>1</sync-level>{bound}<prop>{properties}</prop></sync-collection>",
         )
 
-    def multiget(self, *names: str, properties: str = "<getetag/><C:address-data/>") -> Answer:
+    def multiget(self, *names: str, properties: str = "") -> Answer:
         hrefs = "".join(f"<href>{self.book}{name}</href>" for name in names)
+        report = "C:addressbook-multiget"
+        if self.kind != "contacts":
+            report = "CAL:calendar-multiget"
+        data = "<C:address-data/>" if self.kind == "contacts" else "<CAL:calendar-data/>"
         return self.ask(
             "REPORT",
             self.book,
-            f"<C:addressbook-multiget {NAMESPACES}><prop>{properties}</prop>{hrefs}"
-            "</C:addressbook-multiget>",
+            f"<{report} {NAMESPACES}><prop>{properties or '<getetag/>' + data}</prop>{hrefs}"
+            f"</{report}>",
         )
 
     def query(
         self, inside: str = "", *, properties: str = "<getetag/>", path: str = "", **headers: str
     ) -> Answer:
-        """addressbook-query with a filter, and what may follow it."""
+        """addressbook-query or calendar-query with a filter, and what may follow it."""
+        report = "C:addressbook-query" if self.kind == "contacts" else "CAL:calendar-query"
         return self.ask(
             "REPORT",
             path or self.book,
-            f"<C:addressbook-query {NAMESPACES}><prop>{properties}</prop>{inside}"
-            "</C:addressbook-query>",
+            f"<{report} {NAMESPACES}><prop>{properties}</prop>{inside}</{report}>",
             **({"depth": "1"} | headers),
         )
 
@@ -189,12 +208,12 @@ class Device:
         }
 
     def hold(self, *names: str) -> None:
-        """Makes cards held, as a recovery that proved the roster and did not find the bodies."""
+        """Makes items held, as a recovery that proved the roster and did not find the bodies."""
         marks = ",".join("?" * len(names))
 
         def lose(sql: Any) -> None:
             (shelf,) = sql.execute(
-                "SELECT id FROM shelves WHERE account = ? AND kind = 'contacts'", (self.account,)
+                "SELECT id FROM shelves WHERE account = ? AND kind = ?", (self.account, self.kind)
             ).fetchone()
             sql.execute(
                 f"UPDATE records SET state = 2, body = NULL WHERE shelf = ? AND href IN ({marks})",
@@ -204,12 +223,12 @@ class Device:
 
         self.service.store.install(lose).result()
 
-    def change_shelf(self, column: str, value: object) -> None:
+    def change_shelf(self, column: str, value: object, kind: str = "") -> None:
         """Gives the shelf's row what a recovery would have left in it."""
         self.service.store.install(
             lambda sql: sql.execute(
-                f"UPDATE shelves SET {column} = ? WHERE account = ? AND kind = 'contacts'",
-                (value, self.account),
+                f"UPDATE shelves SET {column} = ? WHERE account = ? AND kind = ?",
+                (value, self.account, kind or self.kind),
             )
         ).result()
 
@@ -236,6 +255,23 @@ def run_service(folder: Path) -> Iterator[Service]:
 def card(uid: str, name: str = "Ada Lovelace", *more: str, version: str = "3.0") -> bytes:
     """A small card."""
     lines = ("BEGIN:VCARD", f"VERSION:{version}", f"FN:{name}", f"UID:{uid}", *more, "END:VCARD")
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def event(uid: str, summary: str = "Tea", *more: str, component: str = "VEVENT") -> bytes:
+    """A small event, or what else ``component`` is; without ``more``, on a day in 2026."""
+    lines = (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Stillhere//Tests//EN",
+        f"BEGIN:{component}",
+        f"UID:{uid}",
+        "DTSTAMP:20261101T000000Z",
+        f"SUMMARY:{summary}",
+        *(more or ("DTSTART:20261130T100000Z",)),
+        f"END:{component}",
+        "END:VCALENDAR",
+    )
     return ("\r\n".join(lines) + "\r\n").encode()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.protocols.dav.service import C, D, Device, Service, card
 
-LEVELS = ("/dav/", "/dav/principals/", "/dav/addressbooks/")
+LEVELS = ("/dav/", "/dav/principals/", "/dav/addressbooks/", "/dav/calendars/")
 
 
 def test_from_the_host_to_the_book(phone: Device) -> None:
@@ -56,8 +56,9 @@ def test_depth_one_lists_one_level(phone: Device) -> None:
     assert set(root) == set(LEVELS)
     people = phone.propfind("/dav/principals/", "<resourcetype/>", depth="1").found
     assert set(people) == {"/dav/principals/", f"/dav/principals/{phone.name}/"}
-    homes = phone.propfind("/dav/addressbooks/", "<resourcetype/>", depth="1").found
-    assert set(homes) == {"/dav/addressbooks/", f"/dav/addressbooks/{phone.name}/"}
+    for path in ("/dav/addressbooks/", "/dav/calendars/"):
+        homes = phone.propfind(path, "<resourcetype/>", depth="1").found
+        assert set(homes) == {path, f"{path}{phone.name}/"}
 
 
 def test_log_in_is_asked_for_in_utf8(phone: Device, service: Service) -> None:

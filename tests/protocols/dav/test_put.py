@@ -122,7 +122,7 @@ def test_an_old_card_in_an_old_character_set_is_kept(phone: Device) -> None:
 
 
 def test_a_card_over_the_limit_is_403_and_says_the_limit(service: Service) -> None:
-    phone = service.person(max_card_bytes=500)
+    phone = service.person(max_item_bytes=500)
     answer = phone.put("a.vcf", card("u1", "x" * 600))
     assert (answer.status, answer.precondition) == (403, f"{C}max-resource-size")
     assert b"500 bytes" in answer.body

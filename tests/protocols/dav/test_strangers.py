@@ -63,7 +63,7 @@ def test_a_body_over_the_limit_is_413(service: Service) -> None:
 
 
 def test_a_card_that_does_not_end_is_refused(service: Service) -> None:
-    phone = service.person(max_card_bytes=1_000)
+    phone = service.person(max_item_bytes=1_000)
     pair = base64.b64encode(f"{phone.name}:{phone.password}".encode()).decode()
     endless = [b"x" * 1_000 for _ in range(100)]
     answer = service.runner.run(

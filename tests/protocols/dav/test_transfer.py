@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.protocols.dav.service import C, Device, Service, card
 
-from stillhere.store import Span
+from stillhere.kinds.item import Span
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 from tests.recovery.salvage.damage import Core
 from tests.rooms import CONTACTS, contents, make_service, quick_folder
 
+from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
-from stillhere.store import NO_SPAN, NewAccount, ShelfWrite, Span
+from stillhere.store import NewAccount, ShelfWrite
 
 PEOPLE = 12
 RECORDS = 60

@@ -22,12 +22,13 @@ from tests.rooms import (
 )
 
 from stillhere.errors import BadInput
+from stillhere.kinds.item import Span
 from stillhere.recovery.salvage import heal, merge
 from stillhere.recovery.salvage.salvage import check_files
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.server.learned import list_ended, list_others, read_notes
-from stillhere.store import NewAccount, Span, State
+from stillhere.store import NewAccount, State
 
 LOST = {f"{n}.vcf": b"lost %d " % n * 300 for n in range(40)}
 

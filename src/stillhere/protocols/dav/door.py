@@ -1,16 +1,17 @@
 """The door itself: one request in, one answer out, and no answer that makes a device delete.
 
 may this core still answer anybody?                        503
-/.well-known/carddav leads to /dav/                        301
+/.well-known/carddav and caldav lead to /dav/              301
 who is it?                                                 401, 429
 is it their own path?                                      403, whether or not it exists
-is their shelf open? (a knock opens it)                    503, before anything is looked up
+is that shelf open? (a knock opens it)                    503, before anything is looked up
 is there such a method?                                    405
 the method's own answer
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,12 +34,12 @@ from stillhere.protocols.dav.handlers import (
 )
 from stillhere.protocols.dav.handlers.answer import Answer, Refused, missing, refusal, unavailable
 from stillhere.protocols.dav.handlers.request import (
-    KIND,
     Gone,
     Limits,
     Request,
     seat_of,
 )
+from stillhere.protocols.dav.handlers.shelves import find_kind
 from stillhere.store import BadLogin, Login, Store, Throttled
 
 FENCED_RETRY_S = 3600
@@ -57,6 +58,7 @@ _METHODS: dict[str, Handler] = {
     "DELETE": delete.delete,
     "PROPPATCH": proppatch.proppatch,
     "MKCOL": mkcol.mkcol,
+    "MKCALENDAR": mkcol.mkcalendar,
     "COPY": transfer.transfer,
     "MOVE": transfer.transfer,
 }
@@ -66,19 +68,19 @@ _log = logging.getLogger(__name__)
 def app(
     store: Store,
     *,
-    max_card_bytes: int = 1_000_000,
+    max_item_bytes: int = 1_000_000,
     max_xml_bytes: int = 2_000_000,
     max_hrefs: int = 10_000,
     max_page: int = 10_000,
     max_answer_bytes: int = 100_000_000,
     max_search_s: float = 10.0,
 ) -> Door:
-    """The ASGI application for /dav/ and /.well-known/carddav. Sizes in bytes, else counts.
+    """The ASGI application for /dav/, /.well-known/carddav and /.well-known/caldav.
 
-    ``max_search_s`` is in seconds of a processor.
+    Sizes in bytes, else counts. ``max_search_s`` is in seconds of a processor.
     """
     limits = Limits(
-        card=max_card_bytes,
+        item=max_item_bytes,
         xml=max_xml_bytes,
         hrefs=max_hrefs,
         page=max_page,
@@ -95,6 +97,7 @@ class Door:
         self._store = store
         self._limits = limits
         self._pool = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="dav")
+        self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -119,7 +122,7 @@ class Door:
         if self._store.gate.halted is not None:
             raise self._store.gate.halted
         raw_path = scope["raw_path"]
-        if raw_path.rstrip(b"/") == paths.WELL_KNOWN.encode():
+        if raw_path.rstrip(b"/") in paths.WELL_KNOWN:
             return Answer(301, ((b"location", paths.ROOT.encode()),))
         headers = _read_headers(scope["headers"])
         login = await self._log_in(headers, scope)
@@ -127,12 +130,12 @@ class Door:
         seat = seat_of(login)
         if place.owner and not seat.owns(place.owner):
             return refusal(403, "Forbidden", "this path is not yours")
-        await self._store.gate.enter(login.account, KIND)
+        kind = await find_kind(self._store, login.account, place)
         method = scope["method"]
         handler = _METHODS.get(method)
         if handler is None:
             return allow.not_allowed(place.level)
-        if place.level is Level.NOWHERE and method != "MKCOL":
+        if place.level is Level.NOWHERE and method not in ("MKCOL", "MKCALENDAR"):
             return missing()
         return await handler(
             Request(
@@ -141,10 +144,12 @@ class Door:
                 self._pool,
                 seat,
                 place,
+                kind,
                 method,
                 raw_path.decode("latin-1"),
                 headers,
                 receive,
+                self._making,
             )
         )
 

@@ -21,6 +21,7 @@ from functools import partial
 import msgspec
 
 from stillhere.errors import Unavailable
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.install import Verdict
 from stillhere.recovery.salvage.heal import whence_of
 from stillhere.recovery.salvage.login import may_let_in
@@ -64,7 +65,7 @@ def _find(working: Working, salvage: Salvage) -> set[bytes]:
     found: set[bytes] = set()
     for row in salvage.rows() if unknown else ():
         account, kind = index.shelf(row.shelf) or (b"", "")
-        if account not in unknown - found or kind not in working.store.accounts.kinds:
+        if account not in unknown - found or kind not in RECOVERY_ORDER:
             continue
         past = 0 < epoch_of(row.record.seq) < working.identity.epoch
         there = row.record.state == State.PRESENT and row.record.seq <= index.last(row.shelf)
@@ -106,7 +107,7 @@ def _add(working: Working, account: bytes, whence: str, sql: sqlite3.Connection)
     problem = f"no copy of the vault had this account; what is here is from {whence}"
     verdict = Verdict(0, 0, 0, [], [problem], time.time_ns() // 1_000_000)
     ends = find_ends([(0, {})], working.identity.epoch)
-    for kind in _missing(sql, account, working.store.accounts.kinds):
+    for kind in _missing(sql, account, RECOVERY_ORDER):
         add_shelf(sql, account, kind)
         sql.execute(
             "UPDATE shelves SET ends = ?, verdict = ? WHERE account = ? AND kind = ?",

@@ -12,6 +12,7 @@ from stillhere.protocols.dav.grammar.basic import Credentials, NoCredentials, re
 from stillhere.protocols.dav.grammar.conditional import http_date, read_conditions
 from stillhere.protocols.dav.grammar.paths import (
     BadPath,
+    Home,
     Level,
     Place,
     home_path,
@@ -152,12 +153,14 @@ class TestCredentials:
 
 
 class TestPaths:
-    @given(NAMES, NAMES, NAMES)
-    def test_names_survive_the_way_through_a_path(self, owner: str, book: str, card: str) -> None:
-        path = f"{home_path(owner)}{write_name(book)}/{write_name(card)}"
+    @given(st.sampled_from(Home), NAMES, NAMES, NAMES)
+    def test_names_survive_the_way_through_a_path(
+        self, home: Home, owner: str, collection: str, item: str
+    ) -> None:
+        path = f"{home_path(home, owner)}{write_name(collection)}/{write_name(item)}"
         assert path.isascii()
         assert not set(path) & set("<>&\"' ")
-        expected = Place(Level.CARD, owner, book, card)
+        expected = Place(Level.ITEM, home, owner, collection, item)
         assert read_path(path.encode()) == expected
         assert read_href(path, "h") == expected
         assert read_href(f"https://h{path}", "h") == expected
@@ -168,14 +171,16 @@ class TestPaths:
             ("/dav", Place(Level.ROOT)),
             ("/dav/", Place(Level.ROOT)),
             ("/dav/principals/", Place(Level.PRINCIPALS)),
-            ("/dav/principals/a", Place(Level.PRINCIPAL, "a")),
-            ("/dav/addressbooks", Place(Level.HOMES)),
-            ("/dav/addressbooks/a/", Place(Level.HOME, "a")),
-            ("/dav/addressbooks/a/b", Place(Level.BOOK, "a", "b")),
-            ("/dav/addressbooks/a/b/c/", Place(Level.CARD, "a", "b", "c")),
+            ("/dav/principals/a", Place(Level.PRINCIPAL, None, "a")),
+            ("/dav/addressbooks", Place(Level.HOMES, Home.ADDRESSBOOKS)),
+            ("/dav/addressbooks/a/", Place(Level.HOME, Home.ADDRESSBOOKS, "a")),
+            ("/dav/addressbooks/a/b", Place(Level.COLLECTION, Home.ADDRESSBOOKS, "a", "b")),
+            ("/dav/addressbooks/a/b/c/", Place(Level.ITEM, Home.ADDRESSBOOKS, "a", "b", "c")),
             ("/dav/addressbooks/a/b/c/d", Place(Level.NOWHERE)),
             ("/dav/principals/a/b", Place(Level.NOWHERE)),
-            ("/dav/calendars/a", Place(Level.NOWHERE)),
+            ("/dav/calendars/a", Place(Level.HOME, Home.CALENDARS, "a")),
+            ("/dav/calendars/a/b/c", Place(Level.ITEM, Home.CALENDARS, "a", "b", "c")),
+            ("/dav/photos/a", Place(Level.NOWHERE)),
             ("/dav//", Place(Level.NOWHERE)),
             ("/davx", Place(Level.NOWHERE)),
             ("*", Place(Level.NOWHERE)),
@@ -186,7 +191,7 @@ class TestPaths:
         assert read_path(path) == place
 
     def test_hosts_are_told_apart(self) -> None:
-        own = Place(Level.HOME, "a")
+        own = Place(Level.HOME, Home.ADDRESSBOOKS, "a")
         assert read_href("https://H:1/dav/addressbooks/a/", "h:1") == own
         assert read_href("//h:1/dav/addressbooks/a/", "h:1") == own
         assert read_href("https://h:2/dav/addressbooks/a/", "h:1").level is Level.NOWHERE

@@ -2,15 +2,18 @@
 
 /dav/                                    who is asking
 /dav/principals/NAME/                    a person
-/dav/addressbooks/NAME/                  a person's home
+/dav/addressbooks/NAME/                  the home of a person's address books
 /dav/addressbooks/NAME/BOOK/             an address book
 /dav/addressbooks/NAME/BOOK/CARD         a card
+/dav/calendars/NAME/                     the home of a person's calendars, to-do lists and notes
+/dav/calendars/NAME/CALENDAR/            one of them
+/dav/calendars/NAME/CALENDAR/ITEM        an event, a to-do or a note
 """
 
 from __future__ import annotations
 
 import re
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -18,9 +21,8 @@ from stillhere.errors import BadInput
 
 ROOT = "/dav/"
 PRINCIPALS = "/dav/principals/"
-HOMES = "/dav/addressbooks/"
-WELL_KNOWN = "/.well-known/carddav"
-"""Where devices look first (RFC 6764, 5); it leads to ``ROOT``."""
+WELL_KNOWN = frozenset((b"/.well-known/carddav", b"/.well-known/caldav"))
+"""Where devices look first (RFC 6764, 5); both lead to ``ROOT``."""
 
 MAX_NAME = 255
 """Bytes of a name in UTF-8, as in most file systems."""
@@ -44,17 +46,33 @@ class Level(IntEnum):
     PRINCIPAL = 3
     HOMES = 4
     HOME = 5
-    BOOK = 6
-    CARD = 7
+    COLLECTION = 6
+    ITEM = 7
+
+
+class Home(StrEnum):
+    """A home's kind, by the name that it has in paths."""
+
+    ADDRESSBOOKS = "addressbooks"
+    CALENDARS = "calendars"
+
+    @property
+    def path(self) -> str:
+        """The path that the homes of everybody are below."""
+        return f"{ROOT}{self.value}/"
 
 
 class Place(NamedTuple):
-    """A path that was read: what it names, and the names in it."""
+    """A path that was read: what it names, and the names in it; ``home`` from HOMES on down."""
 
     level: Level
+    home: Home | None = None
     owner: str = ""
-    book: str = ""
-    card: str = ""
+    collection: str = ""
+    item: str = ""
+
+
+_HOMES = {home.value: home for home in Home}
 
 
 def read_path(raw: str | bytes) -> Place:
@@ -74,11 +92,9 @@ def read_path(raw: str | bytes) -> Place:
         case ["principals"]:
             return Place(Level.PRINCIPALS)
         case ["principals", owner]:
-            return Place(Level.PRINCIPAL, owner)
-        case ["addressbooks"]:
-            return Place(Level.HOMES)
-        case ["addressbooks", owner, *inside]:
-            return Place(Level(Level.HOME + len(inside)), owner, *inside)
+            return Place(Level.PRINCIPAL, None, owner)
+        case [home, *inside] if home in _HOMES:
+            return Place(Level(Level.HOMES + len(inside)), _HOMES[home], *inside)
     return Place(Level.NOWHERE)
 
 
@@ -110,9 +126,9 @@ def principal_path(owner: str) -> str:
     return f"{PRINCIPALS}{write_name(owner)}/"
 
 
-def home_path(owner: str) -> str:
+def home_path(home: Home, owner: str) -> str:
     """The path of a person's home."""
-    return f"{HOMES}{write_name(owner)}/"
+    return f"{home.path}{write_name(owner)}/"
 
 
 def _read_name(segment: str) -> str:

@@ -10,11 +10,11 @@ from lxml.etree import _Element
 
 from stillhere.kinds.collation import COLLATIONS, UNICODE
 from stillhere.kinds.search import Filter, How, ParamFilter, PropFilter, TextMatch
-from stillhere.protocols.dav.grammar.carddav import Unsupported, check_address_data
+from stillhere.protocols.dav.grammar.carddav import check_address_data
+from stillhere.protocols.dav.grammar.dialect import Unsupported
 from stillhere.protocols.dav.grammar.webdav import Wanted, read_nresults, read_wanted
 from stillhere.protocols.dav.grammar.xml import BadXML, C, children, serialize
 
-REPORT = f"{C}addressbook-query"
 SUPPORTED_FILTER = f"{C}supported-filter"
 SUPPORTED_COLLATION = f"{C}supported-collation"
 

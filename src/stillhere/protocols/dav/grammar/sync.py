@@ -34,8 +34,8 @@ class SyncCollection(NamedTuple):
 def read_sync_collection(root: _Element) -> SyncCollection:
     """The request. Raises BadXML.
 
-    The Depth header and a missing DAV:sync-level are let pass, as older devices send them: an
-    address book has one level only.
+    The Depth header and a missing DAV:sync-level are let pass, as older devices send them: a
+    collection has one level only.
     """
     token = (root.findtext(SYNC_TOKEN) or "").strip()
     level = (root.findtext(f"{D}sync-level") or "1").strip()

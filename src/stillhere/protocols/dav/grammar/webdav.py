@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lxml.etree import _Element
 
 from stillhere.protocols.dav.grammar.xml import (
+    CAL,
     DECLARATION,
     NAMESPACES,
     BadXML,
@@ -27,8 +28,12 @@ MAX_NAME_CHARACTERS = 16_384
 
 WITHIN_LIMITS = f"{D}number-of-matches-within-limits"
 DISPLAYNAME = f"{D}displayname"
-DESCRIPTION = f"{C}addressbook-description"
-TEXT_PROPERTIES = frozenset({DISPLAYNAME, DESCRIPTION})
+BOOK_DESCRIPTION = f"{C}addressbook-description"
+CALENDAR_DESCRIPTION = f"{CAL}calendar-description"
+CALENDAR_TIMEZONE = f"{CAL}calendar-timezone"
+TEXT_PROPERTIES = frozenset(
+    {DISPLAYNAME, BOOK_DESCRIPTION, CALENDAR_DESCRIPTION, CALENDAR_TIMEZONE}
+)
 """Properties that a device sets and that are kept as text; others are kept as XML."""
 
 _STATUS = {

@@ -12,20 +12,22 @@ from stillhere.errors import BadInput
 
 DAV = "DAV:"
 CARDDAV = "urn:ietf:params:xml:ns:carddav"
+CALDAV = "urn:ietf:params:xml:ns:caldav"
 CALENDARSERVER = "http://calendarserver.org/ns/"
 D = "{DAV:}"
 C = f"{{{CARDDAV}}}"
+CAL = f"{{{CALDAV}}}"
 CS = f"{{{CALENDARSERVER}}}"
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
-NAMESPACES = f'xmlns:D="{DAV}" xmlns:C="{CARDDAV}" xmlns:CS="{CALENDARSERVER}"'
+NAMESPACES = f'xmlns:D="{DAV}" xmlns:C="{CARDDAV}" xmlns:CAL="{CALDAV}" xmlns:CS="{CALENDARSERVER}"'
 MEDIA_TYPE = b"application/xml; charset=utf-8"
 XML = "http://www.w3.org/XML/1998/namespace"
 XMLNS = "http://www.w3.org/2000/xmlns/"
 XML_LANG = f"{{{XML}}}lang"
 
 # XML's own namespace has this prefix everywhere and may have no other (Namespaces in XML, 3).
-_PREFIXES = {DAV: "D", CARDDAV: "C", CALENDARSERVER: "CS", XML: "xml"}
+_PREFIXES = {DAV: "D", CARDDAV: "C", CALDAV: "CAL", CALENDARSERVER: "CS", XML: "xml"}
 
 
 class BadXML(BadInput):

@@ -6,11 +6,11 @@ from stillhere.protocols.dav.grammar.paths import Level
 from stillhere.protocols.dav.handlers.answer import Answer, refusal
 from stillhere.protocols.dav.handlers.request import Request
 
-DAV = b"1, 3, addressbook, extended-mkcol"
+DAV = b"1, 3, addressbook, extended-mkcol, calendar-access"
 _LOOK = b"OPTIONS, PROPFIND, PROPPATCH, REPORT"
 _ALLOWED = {
-    Level.BOOK: _LOOK + b", MKCOL, DELETE, COPY, MOVE",
-    Level.CARD: _LOOK + b", GET, HEAD, PUT, DELETE, COPY, MOVE",
+    Level.COLLECTION: _LOOK + b", MKCOL, MKCALENDAR, DELETE, COPY, MOVE",
+    Level.ITEM: _LOOK + b", GET, HEAD, PUT, DELETE, COPY, MOVE",
 }
 
 

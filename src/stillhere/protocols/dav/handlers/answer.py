@@ -78,10 +78,10 @@ def unavailable(
 def held() -> Answer:
     """The body of this record has not been found; that it exists is proven."""
     return unavailable(
-        "the content of this card has not been found yet",
+        "the content of this record has not been found yet",
         HELD_RETRY_S,
-        safe="that the card exists is proven, and it stays in every listing",
-        hint="a device that still has the card heals it by sending it",
+        safe="that the record exists is proven, and it stays in every listing",
+        hint="a device that still has it heals it by sending it",
         reason="held",
     )
 
@@ -93,15 +93,15 @@ def missing() -> Answer:
 
 def no_parent() -> Answer:
     """409 for what would stand in a collection that does not exist (RFC 4918, 9.3.1, 9.7.1)."""
-    return refusal(409, "Conflict", "there is no address book of this name")
+    return refusal(409, "Conflict", "there is no collection of this name")
 
 
-def changed(hint: str = "fetch the card again, and edit that") -> Answer:
+def changed(hint: str = "fetch it again, and edit that") -> Answer:
     """412: what is there is not what the device thinks it is."""
     return refusal(
         412,
         "Precondition Failed",
-        "the card on the server is not the one that the change was made on",
+        "what is on the server is not what the change was made on",
         safe="nothing was changed",
         hint=hint,
     )

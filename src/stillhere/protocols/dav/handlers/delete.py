@@ -1,4 +1,4 @@
-"""DELETE (RFC 4918, 9.6): a card, or an address book with everything in it."""
+"""DELETE (RFC 4918, 9.6): an item, or a collection with everything in it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from stillhere.store import ShelfWrite
 
 
 async def delete(request: Request) -> Answer:
-    """Deletes, held cards included; tombstones stay, so that devices hear of it."""
+    """Deletes, held items included; tombstones stay, so that devices hear of it."""
     place = request.place
     conditions = request.conditions()
 
-    def delete_card(shelf: ShelfWrite) -> Answer:
-        record = shelf.record(place.book, place.card)
+    def delete_item(shelf: ShelfWrite) -> Answer:
+        record = shelf.record(place.collection, place.item)
         if record is None:
             return missing()
         if not conditions.allow_change(record.etag, record.modified):
             return changed()
-        shelf.delete(place.book, place.card)
+        shelf.delete(place.collection, place.item)
         return Answer(204)
 
-    def delete_book(shelf: ShelfWrite) -> Answer:
-        book = shelf.record("", place.book)
-        if book is None:
+    def delete_collection(shelf: ShelfWrite) -> Answer:
+        collection = shelf.record("", place.collection)
+        if collection is None:
             return missing()
-        if not conditions.allow_change(book.etag, book.modified):
+        if not conditions.allow_change(collection.etag, collection.modified):
             return changed()
-        shelf.delete_collection(place.book)
+        shelf.delete_collection(place.collection)
         return Answer(204)
 
-    if place.level is Level.CARD:
-        return await request.write(delete_card)
-    if place.level is Level.BOOK:
-        return await request.write(delete_book)
+    if place.level is Level.ITEM:
+        return await request.write(delete_item)
+    if place.level is Level.COLLECTION:
+        return await request.write(delete_collection)
     return not_allowed(place.level)

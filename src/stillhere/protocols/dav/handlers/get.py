@@ -1,4 +1,4 @@
-"""GET and HEAD (RFC 9110, 9.3.1): one card, byte for byte as it came."""
+"""GET and HEAD (RFC 9110, 9.3.1): one item, byte for byte as it came."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from stillhere.protocols.dav.handlers.request import Request
 
 
 async def get(request: Request) -> Answer:
-    """Gives a card; a held one is 503, never 404 and never something in its place (guard 3)."""
+    """Gives an item; a held one is 503, never 404 and never something in its place (guard 3)."""
     place = request.place
-    if place.level is not Level.CARD:
+    if place.level is not Level.ITEM:
         return not_allowed(place.level)
-    found = request.read(lambda shelf: shelf.body(place.book, place.card))
+    found = request.read(lambda shelf: shelf.body(place.collection, place.item))
     if found is None:
         return missing()
     record, body = found

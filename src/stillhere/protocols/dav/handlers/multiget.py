@@ -1,42 +1,44 @@
-"""addressbook-multiget (RFC 6352, 8.7): many cards by name, with their bodies."""
+"""addressbook-multiget (RFC 6352, 8.7) and calendar-multiget (RFC 4791, 7.9): many items by name,
+with their bodies."""
 
 from __future__ import annotations
 
 from stillhere.protocols.dav.grammar import webdav
-from stillhere.protocols.dav.grammar.carddav import Multiget
+from stillhere.protocols.dav.grammar.dialect import Multiget
 from stillhere.protocols.dav.grammar.paths import BadPath, Level, is_plain, read_href
 from stillhere.protocols.dav.grammar.xml import escape
 from stillhere.protocols.dav.handlers.answer import Answer, missing, multistatus
-from stillhere.protocols.dav.handlers.cards import card_writer
-from stillhere.protocols.dav.handlers.properties import Subject
+from stillhere.protocols.dav.handlers.items import Content, item_writer
+from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.request import Request
 from stillhere.store import Shelf
 
 FEW = 60
-"""Cards that are given at once; more are given in a thread."""
+"""Items that are given at once; more are given in a thread."""
 
 
-async def multiget(request: Request, asked: Multiget) -> Answer:
-    """Gives the cards that were asked for, and 404 for names that are none.
+async def multiget(request: Request, asked: Multiget, data: Content) -> Answer:
+    """Gives the items that were asked for, and 404 for names that are none; ``data`` is what is
+    given of a body.
 
-    Held cards are left out: a device skips what is left out, and takes anything else for the
-    card (guard 3).
+    Held items are left out: a device skips what is left out, and takes anything else for the
+    item (guard 3).
     """
     if len(asked.hrefs) <= FEW:
-        return request.read(lambda shelf: _give(request, shelf, asked))
-    return await request.read_long(lambda shelf: _give(request, shelf, asked))
+        return request.read(lambda shelf: _give(request, shelf, asked, data))
+    return await request.read_long(lambda shelf: _give(request, shelf, asked, data))
 
 
-def _give(request: Request, shelf: Shelf, asked: Multiget) -> Answer:
-    book = shelf.collection(request.place.book)
-    if book is None:
+def _give(request: Request, shelf: Shelf, asked: Multiget, data: Content) -> Answer:
+    collection = shelf.collection(request.place.collection)
+    if collection is None:
         return missing()
-    subject = Subject(request, Level.BOOK, book)
+    subject = Subject(request, Level.COLLECTION, request.place.home, collection)
     path = subject.href
     names = {href: _name(request, href, path) for href in asked.hrefs}
     wanted = list({name for name in names.values() if name})
-    found = {record.href: (record, body) for record, body in shelf.bodies(book.name, wanted)}
-    write = card_writer(subject, asked.wanted, data=True)
+    found = {record.href: (record, body) for record, body in shelf.bodies(collection.name, wanted)}
+    write = item_writer(subject, asked.wanted, data)
     responses: list[str | bytes] = []
     for href, name in names.items():
         record, body = found.get(name, (None, None))
@@ -47,13 +49,14 @@ def _give(request: Request, shelf: Shelf, asked: Multiget) -> Answer:
     return multistatus(responses)
 
 
-def _name(request: Request, href: str, book: str) -> str:
-    """The name of the card that an href means; empty for what is not in the address book."""
-    if href.startswith(book) and is_plain(href, len(book)):
-        return href[len(book) :]
+def _name(request: Request, href: str, path: str) -> str:
+    """The name of the item that an href means; empty for what is not in the collection."""
+    if href.startswith(path) and is_plain(href, len(path)):
+        return href[len(path) :]
     try:
         place = read_href(href, request.host)
     except BadPath:
         return ""
-    inside = place.level is Level.CARD and place.book == request.place.book
-    return place.card if inside and request.seat.owns(place.owner) else ""
+    here = request.place
+    inside = place[:2] == (Level.ITEM, here.home) and place.collection == here.collection
+    return place.item if inside and request.seat.owns(place.owner) else ""

@@ -1,11 +1,11 @@
-"""PUT (RFC 9110, 9.3.4; RFC 6352, 5.1 and 6.3.2): a card comes in and is kept as it is.
+"""PUT (RFC 9110, 9.3.4; RFC 6352, 6.3.2; RFC 4791, 5.3.2): an item comes in and is kept as it is.
 
 In this order, under the shelf's own lock:
 
-    the address book is not there                    409
+    the collection is not there                      409
     the same bytes are there                         done, whatever the conditions say (guard 5)
     the conditions do not hold                       412; the bytes that lost are kept
-    the UID is that of a held card elsewhere         that card is healed, and the sender told where
+    the UID is that of a held item elsewhere         that item is healed, and the sender told where
     the UID is in use, or would change               409 no-uid-conflict; the bytes are kept
     otherwise                                        stored; held twins of these bytes are healed
 """
@@ -15,10 +15,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
-from stillhere.kinds import contacts
-from stillhere.kinds.item import BadItem
-from stillhere.protocols.dav.grammar import carddav
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import BadItem, Item, NotOneItem, OtherComponent
+from stillhere.protocols.dav.grammar import caldav
 from stillhere.protocols.dav.grammar.conditional import Conditions
+from stillhere.protocols.dav.grammar.dialect import Dialect
 from stillhere.protocols.dav.grammar.paths import Level, write_name
 from stillhere.protocols.dav.handlers.allow import not_allowed
 from stillhere.protocols.dav.handlers.answer import (
@@ -34,51 +35,53 @@ from stillhere.store import Record, ShelfWrite, State
 
 
 class Upload(NamedTuple):
-    """A card that was sent, what is known of it, and the conditions it was sent under."""
+    """An item that was sent, what is known of it, and the conditions it was sent under."""
 
-    book: str
+    collection: str
     href: str
     body: bytes
     digest: bytes
-    card: contacts.Card
+    item: Item
     conditions: Conditions
     home: str
+    dialect: Dialect
 
 
 async def put(request: Request) -> Answer:
-    """Stores a card; the ETag in the answer is that of the bytes that were sent."""
+    """Stores an item; the ETag in the answer is that of the bytes that were sent."""
     place = request.place
-    if place.level is not Level.CARD:
+    if place.level is not Level.ITEM:
         return not_allowed(place.level)
     body = await _read_body(request)
-    card = _read_card(body)
+    item = _read_item(request, body)
     upload = Upload(
-        place.book,
-        place.card,
+        place.collection,
+        place.item,
         body,
         sha256(body).digest(),
-        card,
+        item,
         request.conditions(),
-        request.seat.home,
+        request.home,
+        request.dialect,
     )
     return await request.write(lambda shelf: store(shelf, upload))
 
 
 def store(shelf: ShelfWrite, upload: Upload) -> Answer:
     """The answer to an upload, and its draft on the shelf."""
-    if shelf.record("", upload.book) is None:
+    if shelf.record("", upload.collection) is None:
         return no_parent()
-    current = shelf.record(upload.book, upload.href)
+    current = shelf.record(upload.collection, upload.href)
     if current is not None and current.digest == upload.digest:
         if current.state == State.HELD:
             _keep(shelf, upload, upload.href)
         return _done(204, current.etag)
     if not _allowed(current, upload):
-        shelf.keep_conflict(upload.book, upload.href, upload.body)
-        return changed("fetch the card again, and edit that; yours is kept in your history")
-    if current is not None and current.uid == upload.card.uid:
+        shelf.keep_conflict(upload.collection, upload.href, upload.body)
+        return changed("fetch it again, and edit that; yours is kept in your history")
+    if current is not None and current.uid == upload.item.uid:
         return _done(204, _keep(shelf, upload, upload.href).etag)
-    other = shelf.by_uid(upload.book, upload.card.uid)
+    other = shelf.by_uid(upload.collection, upload.item.uid)
     if current is not None and current.uid:
         return _conflict(shelf, upload, other or current)
     if other is None:
@@ -89,43 +92,44 @@ def store(shelf: ShelfWrite, upload: Upload) -> Answer:
 
 
 def _allowed(current: Record | None, upload: Upload) -> bool:
-    """Whether the conditions hold; a card that is new to its sender may heal one that is held."""
+    """Whether the conditions hold; an item that is new to its sender may heal one that is held."""
     conditions = upload.conditions
     if current is None:
         return conditions.allow_change(None, 0)
-    if current.state == State.HELD and current.uid == upload.card.uid:
+    if current.state == State.HELD and current.uid == upload.item.uid:
         conditions = conditions._replace(if_none_match=None)
     return conditions.allow_change(current.etag, current.modified)
 
 
 def _keep(shelf: ShelfWrite, upload: Upload, href: str) -> Record:
-    card = upload.card
+    item = upload.item
     return shelf.put(
-        upload.book,
+        upload.collection,
         href,
         upload.body,
-        uid=card.uid,
-        component=contacts.COMPONENT,
-        media_type=card.media_type,
+        uid=item.uid,
+        component=item.component,
+        media_type=item.media_type,
+        span=item.span,
     )
 
 
 def _heal_elsewhere(shelf: ShelfWrite, upload: Upload, held: Record) -> Answer:
-    """Heals the held card; a tombstone tells the sender that its own name came to nothing."""
+    """Heals the held item; a tombstone tells the sender that its own name came to nothing."""
     _keep(shelf, upload, held.href)
-    shelf.delete(upload.book, upload.href)
+    shelf.delete(upload.collection, upload.href)
     # No ETag: it would be taken for one of the name that was sent (RFC 9110, 8.8.3).
     return Answer(201, ((b"content-location", _href(upload, held.href).encode()),))
 
 
 def _conflict(shelf: ShelfWrite, upload: Upload, other: Record) -> Answer:
-    shelf.keep_conflict(upload.book, other.href, upload.body)
+    shelf.keep_conflict(upload.collection, other.href, upload.body)
     href = f"<D:href>{_href(upload, other.href)}</D:href>"
-    return precondition(409, carddav.NO_UID_CONFLICT, href)
+    return precondition(409, upload.dialect.no_uid_conflict, href)
 
 
 def _href(upload: Upload, href: str) -> str:
-    return f"{upload.home}{write_name(upload.book)}/{write_name(href)}"
+    return f"{upload.home}{write_name(upload.collection)}/{write_name(href)}"
 
 
 def _done(status: int, etag: str) -> Answer:
@@ -134,22 +138,27 @@ def _done(status: int, etag: str) -> Answer:
 
 async def _read_body(request: Request) -> bytes:
     if b"content-range" in request.headers:
-        raise Refused(refusal(400, "Bad Request", "a card is sent whole, without Content-Range"))
+        raise Refused(refusal(400, "Bad Request", "it is sent whole, without Content-Range"))
     if request.headers.get(b"content-encoding", b"identity") != b"identity":
-        raise Refused(refusal(415, "Unsupported Media Type", "a card is sent without encoding"))
-    return await request.body(request.limits.card, _too_large)
+        raise Refused(refusal(415, "Unsupported Media Type", "it is sent without encoding"))
+    name = request.dialect.max_resource_size
+
+    def too_large(limit: int) -> Answer:
+        return precondition(403, name, detail=f"an item has at most {limit} bytes")
+
+    return await request.body(request.limits.item, too_large)
 
 
-def _too_large(limit: int) -> Answer:
-    detail = f"a card has at most {limit} bytes"
-    return precondition(403, carddav.MAX_RESOURCE_SIZE, detail=detail)
-
-
-def _read_card(body: bytes) -> contacts.Card:
+def _read_item(request: Request, body: bytes) -> Item:
+    name = request.dialect.valid_data
     try:
-        card = contacts.parse(body)
-        if not card.uid:
-            raise BadItem("the card has no UID")
+        item = KINDS[request.kind].parse(body)
+        if not item.uid:
+            raise BadItem("there is no UID")
     except BadItem as error:
-        raise Refused(precondition(403, carddav.VALID_ADDRESS_DATA, detail=error.what)) from error
-    return card
+        if isinstance(error, OtherComponent):
+            name = caldav.SUPPORTED_COMPONENT
+        elif isinstance(error, NotOneItem):
+            name = caldav.VALID_OBJECT
+        raise Refused(precondition(403, name, detail=error.what)) from error
+    return item

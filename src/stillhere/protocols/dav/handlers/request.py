@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from stillhere.errors import BadInput
+from stillhere.protocols.dav.grammar.caldav import CALDAV
+from stillhere.protocols.dav.grammar.carddav import CARDDAV
 from stillhere.protocols.dav.grammar.conditional import Conditions, read_conditions
-from stillhere.protocols.dav.grammar.paths import Place, home_path, principal_path
+from stillhere.protocols.dav.grammar.dialect import Dialect
+from stillhere.protocols.dav.grammar.paths import Home, Place, home_path, principal_path
 from stillhere.protocols.dav.grammar.webdav import read_depth
 from stillhere.protocols.dav.handlers.answer import Answer, Refused, refusal
 from stillhere.store import Login, Shelf, ShelfWrite, Store
 from stillhere.store.accounts import fold_name
 
-KIND = "contacts"
+DIALECTS = {dialect.home: dialect for dialect in (CARDDAV, CALDAV)}
 T = TypeVar("T")
 
 
@@ -29,17 +32,17 @@ class Gone(Exception):
 class Limits:
     """What one request may ask for. Sizes in bytes."""
 
-    card: int = 1_000_000
+    item: int = 1_000_000
     xml: int = 2_000_000
     hrefs: int = 10_000
     page: int = 10_000
     """Members in one answer of sync-collection."""
     answer: int = 100_000_000
-    """Bytes of an answer to addressbook-query."""
+    """Bytes of an answer to a query."""
     search_s: float = 10.0
-    """Seconds of a processor for one addressbook-query; 10,000 cards usually take 0.2."""
+    """Seconds of a processor for one query; 10,000 cards usually take 0.2."""
     properties: int = 65_536
-    """What devices may keep with one address book besides its cards."""
+    """What devices may keep with one collection besides its items."""
 
 
 class Seat(NamedTuple):
@@ -47,7 +50,7 @@ class Seat(NamedTuple):
 
     login: Login
     principal: str
-    home: str
+    homes: dict[Home, str]
 
     def owns(self, name: str) -> bool:
         """Whether a name in a path is this person's, as log-in names are compared."""
@@ -62,22 +65,26 @@ class Seat(NamedTuple):
 @lru_cache(4096)
 def seat_of(login: Login) -> Seat:
     """The paths of a person who logged in."""
-    return Seat(login, principal_path(login.name), home_path(login.name))
+    homes = {home: home_path(home, login.name) for home in Home}
+    return Seat(login, principal_path(login.name), homes)
 
 
 @dataclass(slots=True)
 class Request:
-    """A request that passed log-in and gate."""
+    """A request that passed log-in and gate; ``kind`` is that of the shelf it is about."""
 
     store: Store
     limits: Limits
     pool: ThreadPoolExecutor
     seat: Seat
     place: Place
+    kind: str
     method: str
     path: str
     headers: dict[bytes, bytes]
     receive: Callable[[], Awaitable[Any]]
+    making: asyncio.Lock
+    """Held while a collection is made: no two in a home have one name, on whatever shelf."""
 
     async def body(self, limit: int, too_large: Callable[[int], Answer]) -> bytes:
         """The whole body. Raises Refused when it is longer than ``limit`` bytes, and Gone."""
@@ -108,6 +115,18 @@ class Request:
         return read_conditions(self.headers, self.path)
 
     @property
+    def dialect(self) -> Dialect:
+        """What things are called in the home that the path is in."""
+        assert self.place.home is not None
+        return DIALECTS[self.place.home]
+
+    @property
+    def home(self) -> str:
+        """The path of the home that the path is in."""
+        assert self.place.home is not None
+        return self.seat.homes[self.place.home]
+
+    @property
     def host(self) -> str:
         """The host and port that the device believes it talks to."""
         return self.headers.get(b"host", b"").decode("latin-1")
@@ -119,7 +138,7 @@ class Request:
 
     def read(self, fn: Callable[[Shelf], T]) -> T:
         """What ``fn`` finds on the person's shelf, at once: for answers of a few records."""
-        with self.store.read(self.seat.login.account, KIND) as shelf:
+        with self.store.read(self.seat.login.account, self.kind) as shelf:
             return fn(shelf)
 
     async def read_long(self, fn: Callable[[Shelf], T]) -> T:
@@ -130,12 +149,16 @@ class Request:
         """What ``fn`` returns, once all that it changed is in the vault."""
         login = self.seat.login
         return await asyncio.wrap_future(
-            self.store.write(login.account, KIND, fn, device=login.device)
+            self.store.write(login.account, self.kind, fn, device=login.device)
         )
 
-    def token(self, book: str, seq: int) -> str:
+    def of_kind(self, kind: str) -> Request:
+        """The same request, about another shelf."""
+        return replace(self, kind=kind)
+
+    def token(self, collection: str, seq: int) -> str:
         """The sync token of a position."""
-        return self.store.tokens.make(self.seat.login.account, KIND, book, seq)
+        return self.store.tokens.make(self.seat.login.account, self.kind, collection, seq)
 
 
 def _too_large(limit: int) -> Answer:

@@ -1,11 +1,11 @@
 """sync-collection (RFC 6578): what changed since a token, or everything there is.
 
-no token                     a listing: held cards are in it, unchanged, on its first page
+no token                     a listing: held items are in it, unchanged, on its first page
 a token that is not ours     400 with DAV:valid-sync-token
 a token of a later epoch     this core is superseded: it closes for ever (guard 4)
 a token beyond a past end    proof of a lost tail: kept as evidence, then every real change
                              since that end
-otherwise                    the changes since the token; held cards are not in it
+otherwise                    the changes since the token; held items are not in it
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stillhere.protocols.dav.grammar import carddav, sync, webdav
+from stillhere.protocols.dav.grammar import sync, webdav
 from stillhere.protocols.dav.grammar.paths import Level, write_name
 from stillhere.protocols.dav.grammar.sync import SyncCollection
 from stillhere.protocols.dav.handlers.answer import (
@@ -23,9 +23,9 @@ from stillhere.protocols.dav.handlers.answer import (
     precondition,
     unavailable,
 )
-from stillhere.protocols.dav.handlers.cards import card_writer
-from stillhere.protocols.dav.handlers.properties import Subject
-from stillhere.protocols.dav.handlers.request import KIND, Request
+from stillhere.protocols.dav.handlers.items import give_whole, item_writer
+from stillhere.protocols.dav.handlers.live import Subject
+from stillhere.protocols.dav.handlers.request import Request
 from stillhere.store import LOST_TAIL, BadToken, Collection, Record, Shelf, State, epoch_of
 
 FEW = 100
@@ -51,12 +51,12 @@ class Page(NamedTuple):
 
 
 async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
-    """Answers a sync-collection report on an address book."""
+    """Answers a sync-collection report on a collection."""
     if not asked.token:
         return await request.read_long(lambda shelf: _list(request, shelf, asked))
-    account, book = request.seat.login.account, request.place.book
+    account, name = request.seat.login.account, request.place.collection
     try:
-        since = request.store.tokens.read(account, KIND, book, asked.token)
+        since = request.store.tokens.read(account, request.kind, name, asked.token)
     except BadToken:
         return precondition(400, sync.VALID_SYNC_TOKEN)
     try:
@@ -67,7 +67,7 @@ async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
     if isinstance(found, Answer):
         return found
     if found is not None:
-        detail: dict[str, str | int] = {"collection": book, "token": since, "end": found.end}
+        detail: dict[str, str | int] = {"collection": name, "token": since, "end": found.end}
         await request.write(lambda shelf: shelf.note(LOST_TAIL, detail))
         since = found.end
     return await request.read_long(lambda shelf: _delta(request, shelf, asked, since))
@@ -98,51 +98,51 @@ def _look(
 
 
 def _list(request: Request, shelf: Shelf, asked: SyncCollection) -> Answer:
-    """A first page has every held card, beyond the limit if need be: later pages are deltas."""
-    book = shelf.collection(request.place.book)
-    if book is None:
+    """A first page has every held item, beyond the limit if need be: later pages are deltas."""
+    collection = shelf.collection(request.place.collection)
+    if collection is None:
         return missing()
     limit = min(asked.limit or request.limits.page, request.limits.page)
-    records = sorted(shelf.records(book.name), key=lambda record: (-record.state, record.seq))
+    records = sorted(shelf.records(collection.name), key=lambda record: (-record.state, record.seq))
     held = sum(record.state == State.HELD for record in records)
     size = max(limit, held + 1)
-    page = Page(records[:size], book.position, truncated=len(records) > size)
+    page = Page(records[:size], collection.position, truncated=len(records) > size)
     if page.truncated:
         page = page._replace(position=page.records[-1].seq)
-    return _answer(request, shelf, asked, book, page)
+    return _answer(request, shelf, asked, collection, page)
 
 
 def _delta(request: Request, shelf: Shelf, asked: SyncCollection, since: int) -> Answer:
-    book = shelf.collection(request.place.book)
-    if book is None:
+    collection = shelf.collection(request.place.collection)
+    if collection is None:
         return missing()
     limit = min(asked.limit or request.limits.page, request.limits.page)
-    records, position, truncated = shelf.changes(book.name, since, limit)
+    records, position, truncated = shelf.changes(collection.name, since, limit)
     if not truncated:
-        position = max(book.position, since)
-    return _answer(request, shelf, asked, book, Page(records, position, truncated))
+        position = max(collection.position, since)
+    return _answer(request, shelf, asked, collection, Page(records, position, truncated))
 
 
 def _answer(
-    request: Request, shelf: Shelf, asked: SyncCollection, book: Collection, page: Page
+    request: Request, shelf: Shelf, asked: SyncCollection, collection: Collection, page: Page
 ) -> Answer:
-    subject = Subject(request, Level.BOOK, book)
-    responses: list[str | bytes] = list(_responses(shelf, subject, asked, book, page.records))
+    subject = Subject(request, Level.COLLECTION, request.place.home, collection)
+    responses: list[str | bytes] = list(_responses(shelf, subject, asked, page.records))
     if page.truncated:
         responses.append(webdav.truncated(subject.href))
-    return multistatus(responses, sync.token_element(request.token(book.name, page.position)))
+    return multistatus(responses, sync.token_element(request.token(collection.name, page.position)))
 
 
 def _responses(
-    shelf: Shelf, subject: Subject, asked: SyncCollection, book: Collection, records: list[Record]
+    shelf: Shelf, subject: Subject, asked: SyncCollection, records: list[Record]
 ) -> Iterator[str | bytes]:
     bodies: dict[str, bytes | None] = {}
-    data = carddav.ADDRESS_DATA in asked.wanted.names
+    data = subject.request.dialect.data in asked.wanted.names
     if data:
         names = [record.href for record in records if record.state == State.PRESENT]
-        bodies = {record.href: body for record, body in shelf.bodies(book.name, names)}
-    write = card_writer(subject, asked.wanted, data=data)
-    without_body = card_writer(subject, asked.wanted)
+        bodies = {record.href: body for record, body in shelf.bodies(subject.name, names)}
+    write = item_writer(subject, asked.wanted, give_whole if data else None)
+    without_body = item_writer(subject, asked.wanted)
     for record in records:
         body = bodies.get(record.href)
         if record.state == State.DELETED:

@@ -1,11 +1,13 @@
-"""COPY and MOVE (RFC 4918, 9.8 and 9.9) of a card or an address book, within one's own shelf."""
+"""COPY and MOVE (RFC 4918, 9.8 and 9.9) of an item or a collection, within one shelf."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhere.protocols.dav.grammar import carddav
+from stillhere.kinds import KINDS
+from stillhere.protocols.dav.grammar.caldav import SUPPORTED_COMPONENT
 from stillhere.protocols.dav.grammar.conditional import Conditions
+from stillhere.protocols.dav.grammar.dialect import Dialect
 from stillhere.protocols.dav.grammar.paths import Level, Place, read_href, write_name
 from stillhere.protocols.dav.grammar.xml import BadXML
 from stillhere.protocols.dav.handlers.allow import not_allowed
@@ -19,12 +21,14 @@ from stillhere.protocols.dav.handlers.answer import (
     refusal,
 )
 from stillhere.protocols.dav.handlers.request import Request
+from stillhere.protocols.dav.handlers.shelves import find_collection
 from stillhere.store import Record, ShelfWrite, State
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What goes where; ``overwrite`` says whether something there may be replaced."""
+    """What goes where; ``overwrite`` says whether something there may be replaced, ``component``
+    what a collection's own record is."""
 
     source: Place
     target: Place
@@ -32,12 +36,14 @@ class Transfer:
     overwrite: bool
     conditions: Conditions
     home: str
+    dialect: Dialect
+    component: str
 
 
 async def transfer(request: Request) -> Answer:
     """Copies or moves; 503 for what is held, since nothing can stand in for its body."""
     source = request.place
-    if source.level not in (Level.CARD, Level.BOOK):
+    if source.level not in (Level.ITEM, Level.COLLECTION):
         return not_allowed(source.level)
     destination = request.headers.get(b"destination")
     if destination is None:
@@ -47,85 +53,91 @@ async def transfer(request: Request) -> Answer:
         return refusal(502, "Bad Gateway", "the Destination is not on this server")
     if target.owner and not request.seat.owns(target.owner):
         return refusal(403, "Forbidden", "the Destination is not yours")
-    if target.level is not source.level or (target.book, target.card) == (source.book, source.card):
+    elsewhere = target[:2] != source[:2]
+    if elsewhere or (target.collection, target.item) == (source.collection, source.item):
         return refusal(403, "Forbidden", "this can't be put at that Destination")
-    if source.level is Level.BOOK and request.depth(missing=None) not in (None, 0):
-        raise BadXML("Depth is infinity for an address book")
+    kind = await find_collection(request.store, request.seat.login.account, target)
+    if kind not in (None, request.kind):
+        return precondition(403, SUPPORTED_COMPONENT)
+    if source.level is Level.COLLECTION and request.depth(missing=None) not in (None, 0):
+        raise BadXML("Depth is infinity for a collection")
     plan = Transfer(
         source,
         target,
         request.method == "MOVE",
         request.headers.get(b"overwrite", b"T").strip().upper() != b"F",
         request.conditions(),
-        request.seat.home,
+        request.home,
+        request.dialect,
+        KINDS[request.kind].collection,
     )
-    send = _send_card if source.level is Level.CARD else _send_book
+    send = _send_item if source.level is Level.ITEM else _send_collection
     return await request.write(lambda shelf: send(shelf, plan))
 
 
-def _send_card(shelf: ShelfWrite, plan: Transfer) -> Answer:
+def _send_item(shelf: ShelfWrite, plan: Transfer) -> Answer:
     source, target = plan.source, plan.target
-    found = shelf.body(source.book, source.card)
+    found = shelf.body(source.collection, source.item)
     if found is None:
         return missing()
     record, body = found
-    there = shelf.record(target.book, target.card)
-    refused = _refuse_card(shelf, plan, record, there)
+    there = shelf.record(target.collection, target.item)
+    refused = _refuse_item(shelf, plan, record, there)
     if refused is not None:
         return refused
     assert body is not None
-    _put(shelf, target.book, target.card, record, body)
+    _put(shelf, target.collection, target.item, record, body)
     if plan.moves:
-        shelf.delete(source.book, source.card)
+        shelf.delete(source.collection, source.item)
     return Answer(201 if there is None else 204)
 
 
-def _refuse_card(
+def _refuse_item(
     shelf: ShelfWrite, plan: Transfer, record: Record, there: Record | None
 ) -> Answer | None:
     target = plan.target
     if not plan.conditions.allow_change(record.etag, record.modified):
         return changed()
-    if shelf.record("", target.book) is None:
+    if shelf.record("", target.collection) is None:
         return no_parent()
     if there is not None and not plan.overwrite:
         return _occupied()
     if record.state == State.HELD or (there is not None and there.state == State.HELD):
         return held()
-    twin = shelf.by_uid(target.book, record.uid)
+    twin = shelf.by_uid(target.collection, record.uid)
     leaves = plan.moves and twin is not None and (twin.collection, twin.href) == record[:2]
-    if twin is not None and twin.href != target.card and not leaves:
-        href = f"{plan.home}{write_name(target.book)}/{write_name(twin.href)}"
-        return precondition(409, carddav.NO_UID_CONFLICT, f"<D:href>{href}</D:href>")
+    if twin is not None and twin.href != target.item and not leaves:
+        href = f"{plan.home}{write_name(target.collection)}/{write_name(twin.href)}"
+        return precondition(409, plan.dialect.no_uid_conflict, f"<D:href>{href}</D:href>")
     return None
 
 
-def _send_book(shelf: ShelfWrite, plan: Transfer) -> Answer:
+def _send_collection(shelf: ShelfWrite, plan: Transfer) -> Answer:
     source, target = plan.source, plan.target
-    book = shelf.collection(source.book)
-    if book is None:
+    collection = shelf.collection(source.collection)
+    if collection is None:
         return missing()
-    there = shelf.collection(target.book)
+    there = shelf.collection(target.collection)
     if there is not None and not plan.overwrite:
         return _occupied()
-    cards = shelf.all_bodies(source.book)
-    replaced = shelf.records(target.book)
-    if any(r.state == State.HELD for r in (*(record for record, _ in cards), *replaced)):
+    items = shelf.all_bodies(source.collection)
+    replaced = shelf.records(target.collection)
+    if any(r.state == State.HELD for r in (*(record for record, _ in items), *replaced)):
         return held()
     for record in replaced:
-        shelf.delete(target.book, record.href)
-    shelf.put_collection(target.book, book.properties)
-    for record, body in cards:
+        shelf.delete(target.collection, record.href)
+    shelf.put_collection(target.collection, collection.properties, plan.component)
+    for record, body in items:
         assert body is not None
-        _put(shelf, target.book, record.href, record, body)
+        _put(shelf, target.collection, record.href, record, body)
     if plan.moves:
-        shelf.delete_collection(source.book)
+        shelf.delete_collection(source.collection)
     return Answer(201 if there is None else 204)
 
 
-def _put(shelf: ShelfWrite, book: str, href: str, record: Record, body: bytes) -> None:
+def _put(shelf: ShelfWrite, collection: str, href: str, record: Record, body: bytes) -> None:
     shelf.put(
-        book,
+        collection,
         href,
         body,
         uid=record.uid,

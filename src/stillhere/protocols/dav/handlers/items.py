@@ -1,4 +1,4 @@
-"""Cards in listings: written through a template made once per request, as there are thousands."""
+"""Items in listings: written through a template made once per request, as there are thousands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from stillhere.kinds import contacts
-from stillhere.protocols.dav.grammar import carddav, principal, webdav
+from stillhere.protocols.dav.grammar import principal, webdav
 from stillhere.protocols.dav.grammar.conditional import http_date
 from stillhere.protocols.dav.grammar.mkcol import RESOURCETYPE
 from stillhere.protocols.dav.grammar.paths import write_name
 from stillhere.protocols.dav.grammar.webdav import Ask, Wanted
 from stillhere.protocols.dav.grammar.xml import CS, D, element, escape, escape_bytes
-from stillhere.protocols.dav.handlers.properties import Subject
+from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.store import Record
 
 GETETAG = f"{D}getetag"
@@ -21,30 +21,31 @@ Content = Callable[[Record, bytes], bytes]
 
 
 class Writer(Protocol):
-    """Writes the DAV:response of one card; ``body`` is needed where its data is wanted."""
+    """Writes the DAV:response of one item; ``body`` is needed where its data is wanted."""
 
     def __call__(self, record: Record, body: bytes = b"") -> bytes:
         """The response, in UTF-8."""
         ...
 
 
-def card_writer(subject: Subject, wanted: Wanted, *, data: bool = False) -> Writer:
-    """What writes the DAV:response of each card of the address book ``subject``.
+def item_writer(subject: Subject, wanted: Wanted, data: Content | None = None) -> Writer:
+    """What writes the DAV:response of each item of the collection ``subject``.
 
-    With ``data`` (in a report) it gives CARDDAV:address-data, from the body it is given.
+    With ``data`` (in a report), the property that carries bodies is what that makes of the
+    body it is given.
     """
-    contents = _CARD | {carddav.ADDRESS_DATA: _give_data} if data else _CARD
-    names = wanted.names if wanted.ask is Ask.NAMED else (*_CARD_ALL, *wanted.names)
+    contents = _ITEM | {subject.request.dialect.data: data} if data is not None else _ITEM
+    names = wanted.names if wanted.ask is Ask.NAMED else (*_ITEM_ALL, *wanted.names)
     if wanted.ask is Ask.NAMES:
-        names = (*_CARD_FIXED, *contents)
+        names = (*_ITEM_FIXED, *contents)
     slots: list[Content] = []
     found: list[str] = []
     missing: list[str] = []
     for name in dict.fromkeys(names):
         if wanted.ask is Ask.NAMES:
             found.append(element(name))
-        elif name in _CARD_FIXED:
-            found.append(element(name, _CARD_FIXED[name](subject)).replace("%", "%%"))
+        elif name in _ITEM_FIXED:
+            found.append(element(name, _ITEM_FIXED[name](subject)).replace("%", "%%"))
         elif name in contents:
             found.append(element(name, "%b"))
             slots.append(contents[name])
@@ -60,14 +61,14 @@ def card_writer(subject: Subject, wanted: Wanted, *, data: bool = False) -> Writ
     return write
 
 
-def _give_data(record: Record, body: bytes) -> bytes:
-    """A card as the content of CARDDAV:address-data."""
+def give_whole(record: Record, body: bytes) -> bytes:
+    """An item as it came, as the content of CARDDAV:address-data or CALDAV:calendar-data."""
     if record.media_type == contacts.OLD_MEDIA_TYPE:
         return escape(contacts.text_of(body)).encode()
     return escape_bytes(body)
 
 
-_CARD: dict[str, Content] = {
+_ITEM: dict[str, Content] = {
     GETETAG: lambda record, _: record.etag.encode(),
     # An early Thunderbird asks for the ETag under this name.
     f"{CS}getetag": lambda record, _: record.etag.encode(),
@@ -75,14 +76,14 @@ _CARD: dict[str, Content] = {
     f"{D}getcontentlength": lambda record, _: b"%d" % record.size,
     f"{D}getlastmodified": lambda record, _: http_date(record.modified).encode(),
 }
-_CARD_ALL = (
+_ITEM_ALL = (
     RESOURCETYPE,
     GETETAG,
     f"{D}getcontenttype",
     f"{D}getcontentlength",
     f"{D}getlastmodified",
 )
-_CARD_FIXED: dict[str, Callable[[Subject], str]] = {
+_ITEM_FIXED: dict[str, Callable[[Subject], str]] = {
     RESOURCETYPE: lambda _: "",
     principal.CURRENT_USER_PRINCIPAL: lambda s: principal.href_content(s.seat.principal),
     principal.OWNER: lambda s: principal.href_content(s.seat.principal),
