@@ -19,26 +19,33 @@ if TYPE_CHECKING:
 def run(
     account: Account,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help=".vcf files, or folders of them.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help=".vcf and .ics files, or folders of them."),
     ],
     home: Home = None,
-    book: Annotated[
-        str, typer.Option("--book", help="Address book; made when it is not there.")
-    ] = "contacts",
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="NAME",
+            help="Address book, calendar or list; made when it is not there.",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DEVICE", help="Merge an export of this device: newer cards stay."
+            "--from", metavar="DEVICE", help="Merge an export of this device: what is newer stays."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring contacts in from .vcf files.
+    """Bring contacts in from .vcf files; events, to-dos and notes from .ics files.
 
-    Cards that cannot go in are listed with line and reason; the rest goes in.
+    Each goes into the first collection of its kind, or into the one that is named. What cannot
+    go in is listed with line and reason; the rest goes in.
     """
     if device is not None:
-        return _merge(account, files, home, book, device, as_json=as_json)
+        return _merge(account, files, home, into, device, as_json=as_json)
     from stillhere.cli.progress import progress
     from stillhere.protocols.exchange.load import load
     from stillhere.protocols.exchange.read import find_files, read
@@ -49,16 +56,22 @@ def run(
         owner = core.store.accounts.find(account)
         found = list(read(paths))
         with progress("importing", as_json=as_json) as tick:
-            limit = core.settings.max_card_bytes
-            result = load(core.store, owner, book, found, most_bytes=limit, tick=tick)
-    answer(_told(account, book, result), _lines(result), as_json=as_json)
+            limit = core.settings.max_item_bytes
+            result = load(core.store, owner, into, found, most_bytes=limit, tick=tick)
+    answer(_told(account, into, result), _lines(result), as_json=as_json)
     if result.refused and not (result.added or result.updated or result.unchanged):
-        raise BadInput("no card could be imported", safe="nothing was changed")
+        raise BadInput("nothing could be imported", safe="nothing was changed")
     return None
 
 
 def _merge(
-    account: str, files: list[Path], home: Path | None, book: str, device: str, *, as_json: bool
+    account: str,
+    files: list[Path],
+    home: Path | None,
+    into: str | None,
+    device: str,
+    *,
+    as_json: bool,
 ) -> None:
     from stillhere.cli.progress import progress
     from stillhere.protocols.exchange.merge import Source, merge
@@ -69,12 +82,12 @@ def _merge(
     paths = find_files(files)
     with opened(home) as core:
         owner = core.store.accounts.find(account)
-        source = Source(device, *find_device(core.working.core, owner, book, device))
+        source = Source(device, *find_device(core.working.core, owner, device))
         found = list(read(paths))
         with progress("merging", as_json=as_json) as tick:
-            limit = core.settings.max_card_bytes
-            result = merge(core.store, owner, book, source, found, most_bytes=limit, tick=tick)
-    told = {"account": account, "book": book, "device": device} | _merged_told(result)
+            limit = core.settings.max_item_bytes
+            result = merge(core.store, owner, into, source, found, most_bytes=limit, tick=tick)
+    told = {"account": account, "into": into, "device": device} | _merged_told(result)
     answer(told, _merged_lines(source.name, result), as_json=as_json)
 
 
@@ -83,11 +96,11 @@ def _merged_told(result: "Merged") -> dict[str, object]:
 
     return {fate.value.replace(" ", "_"): result.count(fate) for fate in Fate} | {
         "not_written": [
-            {"file": card.source, "line": card.line, "uid": card.uid, "why": fate.value}
-            for card, fate in result.fates
+            {"file": piece.source, "line": piece.line, "uid": piece.uid, "why": fate.value}
+            for piece, fate in result.fates
             if fate in (Fate.KEEP, Fate.STAY_DELETED)
         ],
-        "refused": [_refused(card) for card in result.refused],
+        "refused": [_refused(each) for each in result.refused],
     }
 
 
@@ -96,9 +109,9 @@ def _merged_lines(name: str, result: "Merged") -> Iterator[str]:
 
     counts = ", ".join(f"{result.count(fate):,} {fate.value}" for fate in Fate)
     yield f"from {name}: {counts}"
-    for card, fate in result.fates:
+    for piece, fate in result.fates:
         if fate in (Fate.KEEP, Fate.STAY_DELETED):
-            yield f"  {card.source}, line {card.line}: {_WHY[fate.name]} (UID {card.uid})"
+            yield f"  {piece.source}, line {piece.line}: {_WHY[fate.name]} (UID {piece.uid})"
     yield from _refused_lines(result.refused)
 
 
@@ -108,33 +121,33 @@ _WHY = {
 }
 
 
-def _told(account: str, book: str, result: "Imported") -> dict[str, object]:
+def _told(account: str, into: str | None, result: "Imported") -> dict[str, object]:
     return {
         "account": account,
-        "book": book,
+        "into": into,
         "added": result.added,
         "updated": result.updated,
         "unchanged": result.unchanged,
         "given_uid": [
-            {"file": card.source, "line": card.line, "uid": card.uid} for card in result.given
+            {"file": piece.source, "line": piece.line, "uid": piece.uid} for piece in result.given
         ],
-        "refused": [_refused(card) for card in result.refused],
+        "refused": [_refused(each) for each in result.refused],
     }
 
 
-def _refused(card: "Refused") -> dict[str, object]:
-    return {"file": card.source, "line": card.line, "reason": card.reason}
+def _refused(one: "Refused") -> dict[str, object]:
+    return {"file": one.source, "line": one.line, "reason": one.reason}
 
 
 def _lines(result: "Imported") -> Iterator[str]:
     yield f"{result.added:,} added, {result.updated:,} updated, {result.unchanged:,} unchanged"
     if result.given:
         yield f"{len(result.given):,} had no UID and got one:"
-        yield from (f"  {card.source}, line {card.line}: UID {card.uid}" for card in result.given)
+        yield from (f"  {one.source}, line {one.line}: UID {one.uid}" for one in result.given)
     yield from _refused_lines(result.refused)
 
 
 def _refused_lines(refused: "list[Refused]") -> Iterator[str]:
     if refused:
         yield f"{len(refused):,} refused:"
-        yield from (f"  {card.source}, line {card.line}: {card.reason}" for card in refused)
+        yield from (f"  {one.source}, line {one.line}: {one.reason}" for one in refused)

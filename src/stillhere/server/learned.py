@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import NotFound
+from stillhere.kinds import KINDS
 from stillhere.recovery.accept import last_word
 from stillhere.status.person import DeviceKnows, Ended
 from stillhere.status.words import count, moment
@@ -158,22 +159,23 @@ def _whence(note: Note) -> str:
     return f": {whence}" if whence else ""
 
 
-def find_device(core: Core, account: bytes, book: str, device: str) -> tuple[str, int | None]:
-    """A device in words, and the recovered end of an address book that it has shown to be ahead
-    of, None if it has not. Raises NotFound for one that the account never had."""
+def find_device(core: Core, account: bytes, device: str) -> tuple[str, dict[tuple[str, str], int]]:
+    """A device in words, and the recovered ends that it has shown to be ahead of, by kind and
+    collection. Raises NotFound for one that the account never had."""
     labels = read_labels(core, account)
-    ends = [
-        int(note.said["end"])
-        for note in read_notes(core.reader(), account, "contacts")
-        if note.what == LOST_TAIL and (note.device, note.text("collection")) == (device, book)
-    ]
+    ends: dict[tuple[str, str], int] = {}
+    for kind in KINDS:
+        for note in read_notes(core.reader(), account, kind):
+            if note.what == LOST_TAIL and note.device == device:
+                place = (kind, note.text("collection"))
+                ends[place] = max(int(note.said["end"]), ends.get(place, 0))
     if device not in labels and not ends:
         raise NotFound(
             f"there is no device {device!r}",
             safe="nothing was imported",
             hint="stillhere account device list and stillhere report show them",
         )
-    return name_device(device, labels), max(ends, default=None)
+    return name_device(device, labels), ends
 
 
 def _last_export(notes: Iterable[Note], place: tuple[str, str], after: int) -> int | None:

@@ -217,7 +217,7 @@ def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
         if first.merged_at is not None:
             yield f"  an export of {first.name} was merged {moment(first.merged_at)}"
             continue
-        which = "" if book == "contacts" else f" --book {shlex.quote(book)}"
+        which = "" if book == "contacts" else f" --into {shlex.quote(book)}"
         yield f"  to have them: export {book} on {first.name} as .vcf files, and"
         yield f"  stillhere import {shlex.quote(account)} FILE --from {first.device}{which}"
 

@@ -9,8 +9,8 @@ import pytest
 from stillhere.errors import BadInput, NotFound
 from stillhere.protocols.exchange.export import export
 from stillhere.protocols.exchange.load import Imported, load
-from stillhere.protocols.exchange.plan import Card, Refused
-from stillhere.protocols.exchange.read import GROUP_CARDS, find_files, read, read_cards
+from stillhere.protocols.exchange.plan import Piece, Refused
+from stillhere.protocols.exchange.read import GROUP_ITEMS, find_files, read, read_items
 from stillhere.server.core import opened
 from stillhere.server.found import found
 from stillhere.store import Store
@@ -33,7 +33,7 @@ def ana(store: Store) -> bytes:
 
 
 def bring_in(store: Store, account: bytes, data: bytes, book: str = "contacts") -> Imported:
-    return load(store, account, book, read_cards("f.vcf", data), most_bytes=1 << 20)
+    return load(store, account, book, read_items("f.vcf", data), most_bytes=1 << 20)
 
 
 def listed(store: Store, account: bytes, book: str = "contacts") -> dict[str, bytes | None]:
@@ -61,7 +61,7 @@ def test_an_update_goes_where_a_phone_put_the_card(store: Store, ana: bytes) -> 
 
 
 def test_many_groups_go_in_while_a_phone_writes(store: Store, ana: bytes) -> None:
-    total = 2 * GROUP_CARDS + 10
+    total = 2 * GROUP_ITEMS + 10
     writes = []
 
     def phone(done: int, of: int) -> None:
@@ -70,7 +70,7 @@ def test_many_groups_go_in_while_a_phone_writes(store: Store, ana: bytes) -> Non
         writes.append(store.write(ana, "contacts", put).result())
 
     data = b"".join(card(number) for number in range(total))
-    result = load(store, ana, "contacts", read_cards("f", data), most_bytes=1 << 20, tick=phone)
+    result = load(store, ana, "contacts", read_items("f", data), most_bytes=1 << 20, tick=phone)
     assert (result.added, result.updated, result.unchanged) == (total, 0, 0)
     assert len(writes) == 3
     assert set(listed(store, ana)) == {f"uid-{number}" for number in range(total + 1)}
@@ -90,7 +90,7 @@ def test_an_export_is_a_folder_per_book_byte_for_byte(
     bring_in(store, ana, card(1) + card(2))
     bring_in(store, ana, card(3), "../Work")
     done = export(store, ana, tmp_path / "out")
-    assert (done.books, done.cards, done.held) == (2, 3, [])
+    assert (done.collections, done.items["contacts"], done.held) == (2, 3, [])
     files = {p.relative_to(tmp_path / "out").as_posix(): p for p in tmp_path.glob("out/*/*")}
     assert set(files) == {"contacts/uid-1.vcf", "contacts/uid-2.vcf", "__Work/uid-3.vcf"}
     assert files["contacts/uid-2.vcf"].read_bytes() == card(2)
@@ -138,4 +138,4 @@ def test_real_files_survive_the_round_trip(
 def test_a_given_uid_is_said(store: Store, ana: bytes) -> None:
     result = bring_in(store, ana, b"BEGIN:VCARD\nVERSION:2.1\nTEL:1\nEND:VCARD\n")
     assert [(c.line, c.given) for c in result.given] == [(1, True)]
-    assert isinstance(result.given[0], Card)
+    assert isinstance(result.given[0], Piece)

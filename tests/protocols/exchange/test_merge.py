@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tests.recovery.history import kept_revisions
 
+from stillhere.kinds import KINDS
 from stillhere.protocols.exchange.merge import Fate, Merged, Source, decide, merge
-from stillhere.protocols.exchange.read import read_cards
+from stillhere.protocols.exchange.read import read_items
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.server.core import opened
@@ -20,6 +21,7 @@ from stillhere.store import Record, State, seq_of
 
 END = seq_of(1, 50)
 BOOK = "contacts"
+CONTACTS = KINDS["contacts"]
 
 
 def card(
@@ -64,15 +66,18 @@ SINCE = seq_of(2, 1)
 def test_the_fate_of_a_card_whose_uid_is_here(
     theirs: bytes, ours: bytes, seq: int, end: int | None, fate: Fate
 ) -> None:
-    assert decide(theirs, record(ours, seq), ours, end) is fate
+    assert decide(CONTACTS, theirs, record(ours, seq), ours, end) is fate
 
 
 def test_the_fate_of_new_held_and_deleted_ones() -> None:
     ours = card("Ana")
-    assert decide(ours, None, None, None) is Fate.ADD
+    assert decide(CONTACTS, ours, None, None, None) is Fate.ADD
     for theirs in (ours, card("Anna")):
-        assert decide(theirs, record(ours, state=State.HELD), None, None) is Fate.HEAL
-        assert decide(theirs, record(ours, state=State.DELETED), None, END) is Fate.STAY_DELETED
+        assert decide(CONTACTS, theirs, record(ours, state=State.HELD), None, None) is Fate.HEAL
+        assert (
+            decide(CONTACTS, theirs, record(ours, state=State.DELETED), None, END)
+            is Fate.STAY_DELETED
+        )
 
 
 @pytest.fixture
@@ -94,9 +99,10 @@ def put(working: Working, account: bytes, uid: str, body: bytes) -> None:
 
 
 def bring(working: Working, account: bytes, data: bytes, end: int | None = None) -> Merged:
-    source = Source("abcd2345", "phone (device abcd2345)", end)
+    ends = {} if end is None else {("contacts", BOOK): end}
+    source = Source("abcd2345", "phone (device abcd2345)", ends)
     return merge(
-        working.store, account, BOOK, source, read_cards("out.vcf", data), most_bytes=1 << 20
+        working.store, account, BOOK, source, read_items("out.vcf", data), most_bytes=1 << 20
     )
 
 

@@ -2,10 +2,17 @@
 
 import hashlib
 
-from stillhere.protocols.exchange.plan import Card, Known, Step, name_for, plan
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import Item
+from stillhere.protocols.exchange.plan import Known, Piece, Step, name_for, plan
 
-ONE = Card("f.vcf", 1, b"one", "uid-1", "text/vcard")
-TWO = Card("f.vcf", 9, b"two", "uid-2", "text/vcard")
+
+def piece(line: int, body: bytes, uid: str, kind: str = "contacts") -> Piece:
+    item = Item(uid, "", KINDS[kind].component, KINDS[kind].media_type)
+    return Piece("f.vcf", line, kind, body, item)
+
+
+ONE, TWO = piece(1, b"one", "uid-1"), piece(9, b"two", "uid-2")
 
 
 def known(href: str, body: bytes) -> Known:
@@ -31,9 +38,10 @@ def test_a_held_record_is_written_again() -> None:
 
 
 def test_names_are_plain_and_never_taken_twice() -> None:
-    assert name_for("a-b.c", set()) == "a-b.c.vcf"
-    assert name_for("a", {"a.vcf", "a-2.vcf"}) == "a-3.vcf"
+    assert name_for(piece(1, b"", "a-b.c"), set()) == "a-b.c.vcf"
+    assert name_for(piece(1, b"", "a"), {"a.vcf", "a-2.vcf"}) == "a-3.vcf"
+    assert name_for(piece(1, b"", "a", "notes"), {"a.vcf"}) == "a.ics"
     for odd in ("urn:uuid:1", "../x", "a/b", "ü", "", "x" * 200, ".hidden"):
-        stem = name_for(odd, set()).removesuffix(".vcf")
+        stem = name_for(piece(1, b"", odd), set()).removesuffix(".vcf")
         assert len(stem) == 32
         assert stem.isalnum()

@@ -1,53 +1,60 @@
-"""Import: carries a plan out, many cards in one change of the shelf.
+"""Import: carries a plan out, many items in one change of their shelf.
 
-Phones may write to the same book meanwhile: each group is planned inside its own write, against
-what the book has when its turn comes, so nothing is written over that the plan did not see.
+Phones may write to the same collection meanwhile: each group is planned inside its own write,
+against what the collection has when its turn comes, so nothing is written over that the plan did
+not see.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stillhere.kinds.contacts import COMPONENT
-from stillhere.protocols.exchange.plan import Card, Known, Plan, Refused, plan, sort_out
+from stillhere.protocols.exchange.into import Into, make_collection
+from stillhere.protocols.exchange.plan import Known, Piece, Plan, Refused, plan, sort_out
 from stillhere.protocols.exchange.read import into_groups
 from stillhere.store import ShelfWrite, State, Store
 
 
 @dataclass
 class Imported:
-    """What an import did: cards by outcome, those that got a UID, those that were refused."""
+    """What an import did: items by outcome, those that got a UID, those that were refused."""
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-    given: list[Card] = field(default_factory=list)
+    given: list[Piece] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
 
 def load(
     store: Store,
     account: bytes,
-    book: str,
-    found: Iterable[Card | Refused],
+    name: str | None,
+    found: Iterable[Piece | Refused],
     *,
     most_bytes: int,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
-    """Imports what was found in files into the address book `book`, made when it is not there.
+    """Imports what was found in files into the collection `name`, made when it is not there; for
+    None, each item into the first collection of its kind.
 
-    `most_bytes` bounds one card. `tick` is told how many cards are done, and of how many.
+    `most_bytes` bounds one item. `tick` is told how many items are done, and of how many.
     When this raises (Closed, Unavailable, Fenced), the groups before stay in, and the same import
     can be run again.
     """
-    cards, refused, repeated = sort_out(found, most_bytes)
-    given = [card for card in cards if card.given]
-    result = Imported(unchanged=repeated, given=given, refused=refused)
-    target, finished = _Book(book), 0
-    for group in into_groups(cards):
+    pieces, refused, repeated = sort_out(found, most_bytes)
+    into = Into(store, account, name, pieces)
+    pieces, others = into.split(pieces)
+    given = [piece for piece in pieces if piece.given]
+    result = Imported(unchanged=repeated, given=given, refused=refused + others)
+    targets: dict[str, _Target] = {}
+    finished = 0
+    for group in into_groups(pieces):
+        kind = group[0].kind
+        target = targets.setdefault(kind, _Target(into.collection(kind)))
         done = store.write(
             account,
-            "contacts",
+            kind,
             lambda shelf: target.write(shelf, group),  # noqa: B023  waited for at once
             device="operator",
         ).result()
@@ -58,12 +65,12 @@ def load(
             else:
                 result.updated += 1
         finished += len(group)
-        tick(finished, len(cards))
+        tick(finished, len(pieces))
     return result
 
 
-class _Book:
-    """The address book that is written to, and what it is known to hold at a position."""
+class _Target:
+    """The collection that is written to, and what it is known to hold at a position."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -71,30 +78,31 @@ class _Book:
         self._known: dict[str, Known] = {}
         self._taken: set[str] = set()
 
-    def write(self, shelf: ShelfWrite, cards: list[Card]) -> Plan:
+    def write(self, shelf: ShelfWrite, pieces: list[Piece]) -> Plan:
         """Plans and drafts one group, in the writing thread."""
         if shelf.last_seq != self._position:
             self._list(shelf)
-        steps = plan(cards, self._known, self._taken)
-        for card, href, _ in steps.steps:
-            shelf.whence = f"an import of {Path(card.source).name}"
+        steps = plan(pieces, self._known, self._taken)
+        for piece, href, _ in steps.steps:
+            shelf.whence = f"an import of {Path(piece.source).name}"
+            item = piece.item
             record = shelf.put(
                 self._name,
                 href,
-                card.body,
-                uid=card.uid,
-                component=COMPONENT,
-                media_type=card.media_type,
+                piece.body,
+                uid=item.uid,
+                component=item.component,
+                media_type=item.media_type,
+                span=item.span,
             )
-            self._known[card.uid] = Known(href, record.digest)
+            self._known[item.uid] = Known(href, record.digest)
             self._taken.add(href)
             # A body that healed a held record made more changes; the next group lists anew.
             self._position = record.seq
         return steps
 
     def _list(self, shelf: ShelfWrite) -> None:
-        if shelf.collection(self._name) is None:
-            shelf.put_collection(self._name, {"{DAV:}displayname": self._name})
+        make_collection(shelf, self._name)
         records = shelf.records(self._name)
         # An unchanged held body must be written once more: that is what heals it.
         self._known = {

@@ -1,6 +1,6 @@
 """Merging the export of a device: what it knows comes in, and nothing that is newer is lost.
 
-A device that has seen changes which no recovery found may be the last to have them. Of each card
+A device that has seen changes which no recovery found may be the last to have them. Of each item
 of its export
 
     the UID is not here                     added
@@ -19,27 +19,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
-from stillhere.kinds.contacts import COMPONENT
-from stillhere.kinds.revision import revision_of, says_nothing_new
-from stillhere.protocols.exchange.plan import Card, Refused, name_for, sort_out
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import Kind
+from stillhere.protocols.exchange.into import Into, make_collection
+from stillhere.protocols.exchange.plan import Piece, Refused, name_for, sort_out
 from stillhere.protocols.exchange.read import into_groups
 from stillhere.store import EXPORTED, Record, ShelfWrite, State, Store
 
 
 class Source(NamedTuple):
-    """The device of an export: its id, what it is called, and the recovered end that it has
-    shown to be ahead of (None: it has not)."""
+    """The device of an export: its id, what it is called, and the recovered ends that it has
+    shown to be ahead of, by kind and collection."""
 
     device: str
     name: str
-    end: int | None
+    ends: dict[tuple[str, str], int]
 
 
 class Fate(Enum):
-    """What becomes of one card of an export."""
+    """What becomes of one item of an export."""
 
     ADD = "added"
     REVISE = "updated"
@@ -51,23 +53,25 @@ class Fate(Enum):
 
 @dataclass
 class Merged:
-    """What a merge did: cards by their fate, and those that were refused."""
+    """What a merge did: items by their fate, and those that were refused."""
 
-    fates: list[tuple[Card, Fate]] = field(default_factory=list)
+    fates: list[tuple[Piece, Fate]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     repeated: int = 0
 
     def count(self, fate: Fate) -> int:
-        """How many cards had this fate; repeated ones are unchanged."""
+        """How many items had this fate; repeated ones are unchanged."""
         same = sum(found is fate for _, found in self.fates)
         return same + self.repeated if fate is Fate.LEAVE else same
 
 
-def decide(card: bytes, ours: Record | None, body: bytes | None, end: int | None) -> Fate:
-    """The fate of a card by what is here under its UID (the table above). Pure."""
+def decide(
+    kind: Kind, item: bytes, ours: Record | None, body: bytes | None, end: int | None
+) -> Fate:
+    """The fate of an item by what is here under its UID (the table above). Pure."""
     if ours is None:
         return Fate.ADD
-    same = ours.digest == sha256(card).digest()
+    same = ours.digest == sha256(item).digest()
     if ours.state == State.DELETED:
         return Fate.STAY_DELETED
     if ours.state == State.HELD:
@@ -75,10 +79,10 @@ def decide(card: bytes, ours: Record | None, body: bytes | None, end: int | None
     assert body is not None
     if same:
         return Fate.LEAVE
-    theirs, mine = revision_of(card), revision_of(body)
+    theirs, mine = kind.revision_of(item), kind.revision_of(body)
     if theirs and mine and theirs > mine:
         return Fate.REVISE
-    if (theirs and theirs == mine) or says_nothing_new(card, body):
+    if (theirs and theirs == mine) or kind.says_nothing_new(item, body):
         return Fate.LEAVE
     if theirs and mine:
         return Fate.KEEP
@@ -88,72 +92,85 @@ def decide(card: bytes, ours: Record | None, body: bytes | None, end: int | None
 def merge(
     store: Store,
     account: bytes,
-    book: str,
+    name: str | None,
     source: Source,
-    found: Iterable[Card | Refused],
+    found: Iterable[Piece | Refused],
     *,
     most_bytes: int,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Merged:
-    """Merge an export into the address book ``book``, made when it is not there, and note that
-    it was. ``most_bytes`` bounds one card.
+    """Merge an export into the collection ``name``, made when it is not there, else into the
+    first of each kind; and note that it was. ``most_bytes`` bounds one item.
 
     When this raises (Closed, Unavailable, Fenced), the groups before stay in, and the same merge
     can be run again."""
-    cards, refused, repeated = sort_out(found, most_bytes)
-    result = Merged([], refused, repeated)
-    for group in into_groups(cards):
+    pieces, refused, repeated = sort_out(found, most_bytes)
+    into = Into(store, account, name, pieces)
+    pieces, others = into.split(pieces)
+    result = Merged([], refused + others, repeated)
+    for group in into_groups(pieces):
+        kind = group[0].kind
+        collection = into.collection(kind)
         result.fates += store.write(
             account,
-            "contacts",
-            lambda shelf: _write(shelf, book, source, group),  # noqa: B023  waited for at once
+            kind,
+            lambda shelf: _write(shelf, collection, source, group),  # noqa: B023  waited for at once
             device="operator",
         ).result()
-        tick(len(result.fates), len(cards))
-    said: dict[str, str | int] = {"collection": book, "device": source.device}
-    store.write(
-        account, "contacts", lambda shelf: shelf.note(EXPORTED, said), device="operator"
-    ).result()
+        tick(len(result.fates), len(pieces))
+    for kind in dict.fromkeys(piece.kind for piece in pieces):
+        said: dict[str, str | int] = {
+            "collection": into.collection(kind),
+            "device": source.device,
+        }
+        store.write(account, kind, partial(_note, said), device="operator").result()
     return result
 
 
+def _note(said: dict[str, str | int], shelf: ShelfWrite) -> None:
+    shelf.note(EXPORTED, said)
+
+
 def _write(
-    shelf: ShelfWrite, book: str, source: Source, cards: list[Card]
-) -> list[tuple[Card, Fate]]:
+    shelf: ShelfWrite, collection: str, source: Source, pieces: list[Piece]
+) -> list[tuple[Piece, Fate]]:
     """Decides and drafts one group, in the writing thread."""
     shelf.whence = f"an export of {source.name}"
-    if shelf.collection(book) is None:
-        shelf.put_collection(book, {"{DAV:}displayname": book})
-    gone = {r.uid: r for r in shelf.changes(book, 0).records if r.state == State.DELETED}
-    records = shelf.records(book)
+    make_collection(shelf, collection)
+    changed = shelf.changes(collection, 0).records
+    gone = {record.uid: record for record in changed if record.state == State.DELETED}
+    records = shelf.records(collection)
     known = gone | {record.uid: record for record in records}
     taken = {record.href for record in records}
     fates = []
-    for card in cards:
-        ours = known.get(card.uid)
+    end = source.ends.get((shelf.kind, collection))
+    for piece in pieces:
+        ours = known.get(piece.uid)
         body = None
         if ours is not None and ours.state == State.PRESENT:
-            body = (shelf.body(book, ours.href) or (ours, None))[1]
-        fate = decide(card.body, ours, body, source.end)
-        fates.append((card, fate))
+            body = (shelf.body(collection, ours.href) or (ours, None))[1]
+        fate = decide(KINDS[shelf.kind], piece.body, ours, body, end)
+        fates.append((piece, fate))
         if fate in (Fate.KEEP, Fate.STAY_DELETED):
-            _keep(shelf, book, card, ours)
+            _keep(shelf, collection, piece, ours)
         elif fate is not Fate.LEAVE:
-            href = name_for(card.uid, taken) if ours is None else ours.href
+            href = name_for(piece, taken) if ours is None else ours.href
             taken.add(href)
+            item = piece.item
             shelf.put(
-                book,
+                collection,
                 href,
-                card.body,
-                uid=card.uid,
-                component=COMPONENT,
-                media_type=card.media_type,
+                piece.body,
+                uid=item.uid,
+                component=item.component,
+                media_type=item.media_type,
+                span=item.span,
             )
     return fates
 
 
-def _keep(shelf: ShelfWrite, book: str, card: Card, ours: Record | None) -> None:
-    """Keep a card that lost in the history, once, unless it is there as what was deleted."""
+def _keep(shelf: ShelfWrite, collection: str, piece: Piece, ours: Record | None) -> None:
+    """Keep an item that lost in the history, once, unless it is there as what was deleted."""
     assert ours is not None
-    if ours.digest != sha256(card.body).digest() and not shelf.has_kept(card.body):
-        shelf.keep_conflict(book, ours.href, card.body)
+    if ours.digest != sha256(piece.body).digest() and not shelf.has_kept(piece.body):
+        shelf.keep_conflict(collection, ours.href, piece.body)

@@ -1,6 +1,7 @@
-"""What an import will do to an address book, as data: computed first, then carried out.
+"""What an import will do to a collection, as data: computed first, then carried out.
 
-Pure: a plan is made from cards and from what the book lists, and says for each card where it goes.
+Pure: a plan is made from items and from what the collection lists, and says for each item where it
+goes.
 """
 
 import hashlib
@@ -9,25 +10,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import Item
+
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-class Card(NamedTuple):
-    """One card of a file: where it stood, its bytes as they will be kept, and its UID.
+class Piece(NamedTuple):
+    """One item of a file: where it stood, its bytes as they will be kept, and what is known of
+    it; ``kind`` says on which kind of shelf it belongs.
 
-    `given` says that the file's card had no UID and got this one.
+    `given` says that it had no UID in the file and got this one.
     """
 
     source: str
     line: int
+    kind: str
     body: bytes
-    uid: str
-    media_type: str
+    item: Item
     given: bool = False
+
+    @property
+    def uid(self) -> str:
+        """Its UID, as it will be kept."""
+        return self.item.uid
 
 
 class Refused(NamedTuple):
-    """One card that does not go in, and why."""
+    """One item that does not go in, and why."""
 
     source: str
     line: int
@@ -35,84 +45,86 @@ class Refused(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the book has under a UID: the name of the record and the digest of its body."""
+    """What the collection has under a UID: the name of the record and the digest of its body."""
 
     href: str
     digest: bytes
 
 
 class Step(NamedTuple):
-    """One card to write under `href`; `new` when the book did not have its UID."""
+    """One item to write under `href`; `new` when the collection did not have its UID."""
 
-    card: Card
+    piece: Piece
     href: str
     new: bool
 
 
 @dataclass
 class Plan:
-    """What to write, and how many cards are there already, byte for byte."""
+    """What to write, and how many items are there already, byte for byte."""
 
     steps: list[Step] = field(default_factory=list)
     unchanged: int = 0
 
 
-def plan(cards: Iterable[Card], book: dict[str, Known], taken: set[str]) -> Plan:
-    """Decides for each card: add, update or leave.
+def plan(pieces: Iterable[Piece], there: dict[str, Known], taken: set[str]) -> Plan:
+    """Decides for each item: add, update or leave.
 
-    `book` maps UIDs to what the book has, `taken` holds every href in use; the UIDs of `cards`
-    differ (see `sort_out`).
+    `there` maps UIDs to what the collection has, `taken` holds every href in use; the UIDs of
+    `pieces` differ (see `sort_out`).
     """
     result = Plan()
     names = set(taken)
-    for card in cards:
-        known = book.get(card.uid)
+    for piece in pieces:
+        known = there.get(piece.uid)
         if known is None:
-            href = name_for(card.uid, names)
+            href = name_for(piece, names)
             names.add(href)
-            result.steps.append(Step(card, href, new=True))
-        elif known.digest == hashlib.sha256(card.body).digest():
+            result.steps.append(Step(piece, href, new=True))
+        elif known.digest == hashlib.sha256(piece.body).digest():
             result.unchanged += 1
         else:
-            result.steps.append(Step(card, known.href, new=False))
+            result.steps.append(Step(piece, known.href, new=False))
     return result
 
 
 def sort_out(
-    found: Iterable[Card | Refused], most_bytes: int
-) -> tuple[list[Card], list[Refused], int]:
-    """The cards that go in, those that do not, and how many were repeated byte for byte.
+    found: Iterable[Piece | Refused], most_bytes: int
+) -> tuple[list[Piece], list[Refused], int]:
+    """The items that go in, those that do not, and how many were repeated byte for byte.
 
-    Of two cards with one UID and different bytes the second is refused, so that neither replaces
+    Of two items with one UID and different bytes the second is refused, so that neither replaces
     the other unseen.
     """
-    first: dict[str, Card] = {}
+    first: dict[tuple[str, str], Piece] = {}
     refused: list[Refused] = []
     repeated = 0
-    for card in found:
-        if isinstance(card, Refused):
-            refused.append(card)
+    for piece in found:
+        if isinstance(piece, Refused):
+            refused.append(piece)
             continue
-        if len(card.body) > most_bytes:
-            reason = f"it has {len(card.body):,} bytes, and a card may have {most_bytes:,}"
-            refused.append(Refused(card.source, card.line, reason))
+        word = KINDS[piece.kind].words[0]
+        if len(piece.body) > most_bytes:
+            reason = f"it has {len(piece.body):,} bytes, and a {word} may have {most_bytes:,}"
+            refused.append(Refused(piece.source, piece.line, reason))
             continue
-        earlier = first.setdefault(card.uid, card)
-        if earlier is card:
+        earlier = first.setdefault((piece.kind, piece.uid), piece)
+        if earlier is piece:
             continue
-        if earlier.body == card.body:
+        if earlier.body == piece.body:
             repeated += 1
         else:
             where = f"{earlier.source}, line {earlier.line}"
-            reason = f"its UID {card.uid} is that of another card ({where})"
-            refused.append(Refused(card.source, card.line, reason))
+            reason = f"its UID {piece.uid} is that of another {word} ({where})"
+            refused.append(Refused(piece.source, piece.line, reason))
     return list(first.values()), refused, repeated
 
 
-def name_for(uid: str, taken: set[str]) -> str:
-    """An href for a new card: its UID where that is a plain name, else a digest of it."""
+def name_for(piece: Piece, taken: set[str]) -> str:
+    """An href for a new item: its UID where that is a plain name, else a digest of it."""
+    uid, suffix = piece.uid, KINDS[piece.kind].extensions[0]
     stem = uid if _SAFE_NAME.fullmatch(uid) else hashlib.sha256(uid.encode()).hexdigest()[:32]
-    href, number = f"{stem}.vcf", 2
+    href, number = f"{stem}{suffix}", 2
     while href in taken:
-        href, number = f"{stem}-{number}.vcf", number + 1
+        href, number = f"{stem}-{number}{suffix}", number + 1
     return href
