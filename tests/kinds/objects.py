@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
-from stillhere.kinds.moments import DAY, seconds_of, utc_of
+from stillhere.kinds.moments import seconds_of, utc_of
 
 BERLIN = """
 BEGIN:VTIMEZONE
@@ -58,6 +59,5 @@ def at(text: str) -> int:
 
 def shown(seconds: int) -> str:
     """The same as text, as short as ``at`` takes it."""
-    if not seconds % DAY:
-        return f"{utc_of(seconds):%Y%m%d}"
-    return f"{utc_of(seconds):%Y%m%dT%H%M}".removesuffix("00")
+    text = f"{utc_of(seconds):%Y%m%dT%H%M%S}"
+    return re.sub("(T(00)+|(?<=T..)(00)+|(?<=T....)00)$", "", text)

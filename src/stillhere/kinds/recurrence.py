@@ -117,7 +117,7 @@ class Series:
     def _repeat(self, series: Repeating, lo: int, hi: int, budget: Budget) -> Iterator[Instance]:
         floating = self._floating
         changed = Excluded(series.anchor, [one.slot for one in self.overrides], floating)
-        before, after = self._reach(series)
+        before, after = self.reach(series)
         for slot, own in series.slots(lo - after, hi + before, budget):
             if changed.has(slot):
                 continue
@@ -136,7 +136,7 @@ class Series:
         last = max((found for found in self._onwards if found[0] <= at), default=None)
         return self.overrides[last[1]] if last else None
 
-    def _reach(self, series: Repeating) -> tuple[int, int]:
+    def reach(self, series: Repeating) -> tuple[int, int]:
         """How many seconds an instance may lie before and after its start in the series."""
         before = after = 0
         several = [series.times, *(self.overrides[nth].times for _, nth in self._onwards)]
