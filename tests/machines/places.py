@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from hypothesis.stateful import precondition, rule
 from tests.machines.world import World
 from tests.recovery.faults import Died, Fault, Faulty, died_after, died_before
 
+from stillhere.recovery.recovery import Recovery
 from stillhere.replication import copies
 from stillhere.replication.copies import add_copy, remove_copy
 from stillhere.replication.start import open_core
@@ -129,13 +129,26 @@ class Places(World):
         if self.whole != [place]:
             self._leave(place)
 
-    def begin_recovery_from(self) -> Sequence[Path]:
-        """Any order of what is known, and not what was only joining."""
+    @precondition(lambda self: self.gone)
+    @rule()
+    def begin_recovery(self) -> None:
+        """From all that is known, in any order, and not from what was only joining."""
+        home = self.resumed or self.new_home()
+        if self.resumed is None:
+            self.epoch += 1
+            for book in self.books.values():
+                book.end_epoch(self.epoch)
         if self.joining is not None:
             self.left.append(self.joining)
             self.joining = None
         turn = next(self.turns) % len(self.places)
-        return [*self.places[turn:], *self.places[:turn]]
+        place, *more = [*self.places[turn:], *self.places[:turn]]
+        self.recovery = Recovery(home, place, self.kit, self.announce, more=more)
+        self.working = self.recovery.begin()
+        assert self.working.identity.epoch == self.epoch
+        if self.zombie is not None:
+            self.assert_fenced(self.zombie)
+            self.end_zombie()
 
     def _choose(self, which: int, *, again: bool) -> Path | None:
         if self.joining is not None:

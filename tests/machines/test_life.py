@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
-from tests.machines.places import Places
+from tests.machines.ruins import Ruins
 from tests.machines.world import Abandoned, Token
 from tests.recovery.faults import (
     Died,
@@ -43,7 +43,6 @@ from tests.recovery.model import (
 from tests.rooms import image_of
 
 from stillhere.errors import Unavailable
-from stillhere.recovery.recovery import Recovery
 from stillhere.replication.compact import compact
 from stillhere.replication.found import found
 from stillhere.replication.prune import prune
@@ -81,7 +80,7 @@ drafts = st.one_of(
 whose = st.integers(0, ACCOUNTS - 1)
 
 
-class Life(Places):
+class Life(Ruins):
     """What may happen to a service."""
 
     @initialize(bits=st.sampled_from((0, 1, 6)))
@@ -365,22 +364,6 @@ class Life(Places):
             acts = self.possible(self.books[owner.account], acts)
             self.zombie.store.write(owner.account, "contacts", lambda s: draft(s, acts)).result()
             self.books[owner.account].apply(acts, self.epoch)
-
-    @precondition(lambda self: self.gone)
-    @rule()
-    def begin_recovery(self) -> None:
-        home = self.resumed or self.new_home()
-        if self.resumed is None:
-            self.epoch += 1
-            for book in self.books.values():
-                book.end_epoch(self.epoch)
-        place, *more = self.begin_recovery_from()
-        self.recovery = Recovery(home, place, self.kit, self.announce, more=more)
-        self.working = self.recovery.begin()
-        assert self.working.identity.epoch == self.epoch
-        if self.zombie is not None:
-            self.assert_fenced(self.zombie)
-            self.end_zombie()
 
     @precondition(lambda self: self.recovering)
     @rule(who=whose)
