@@ -21,6 +21,7 @@ from tests.recovery.faults import Died, Fault, Faulty, died_after, died_before
 from stillhere.recovery.recovery import Recovery
 from stillhere.replication import copies
 from stillhere.replication.copies import add_copy, remove_copy
+from stillhere.replication.members import read_members
 from stillhere.replication.start import open_core
 from stillhere.vault.backends import Backend
 from stillhere.vault.backends.place import Place
@@ -90,7 +91,9 @@ class Places(World):
         if len(self.whole) == 1 and place in self.whole:
             return
         self._reopen()
-        remove_copy(self.core().core.home, (), place)
+        home = self.core().core.home
+        if str(place) in read_members(home, str(place)).places:  # else it was left behind
+            remove_copy(home, (), place)
         self._leave(place)
 
     @precondition(lambda self: self.gone and self.zombie is None and len(self.whole) > 1)
