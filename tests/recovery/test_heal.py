@@ -16,6 +16,7 @@ from stillhere.errors import NotAVault, WrongKit
 from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.recovery.heal import heal
 from stillhere.recovery.report import read_report
+from stillhere.recovery.reprove import find_unproven
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.replication.verify import verify
@@ -122,6 +123,25 @@ def test_an_old_and_broken_copy_gives_what_it_has(held: Working, worn: Worn, cop
         path.write_bytes(bytes(data))
     assert heal(held, copy).healed > 0
     assert all_bodies_are_back(held, worn.people)
+
+
+def test_a_copy_that_missed_an_epoch_proves_what_it_has_though_others_wrote_in_it(
+    worn: Worn, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(worn.place, tmp_path / "copy"))
+    for name in ("rosters of contacts base", "bodies of contacts base"):
+        (worn.place / find_targets(worn)[name].name).unlink()
+    with worn.recovered(tmp_path / "home") as working:
+        closed = [shelf for shelf in find_unproven(working) if shelf[1] == "contacts"]
+        assert closed
+        working.store.accounts.add_device(worn.people[0].account, "laptop")
+    with worn.recovered(tmp_path / "next") as working:
+        assert set(closed) <= set(find_unproven(working))
+        found = heal(working, copy)
+        assert (found.held, found.unproven) == (0, 0)
+        for person in worn.people:
+            person.book.end_epoch(working.identity.epoch - 1)
+        assert all_bodies_are_back(working, worn.people)
 
 
 @pytest.mark.parametrize("broken", ["bytes", "all"])

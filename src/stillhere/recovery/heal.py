@@ -25,6 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Damaged, NotAVault, StillhereError, Unavailable, WrongKit
+from stillhere.recovery.continued import Continued
 from stillhere.recovery.reprove import find_unproven, reprove
 from stillhere.replication.register import Registrar
 from stillhere.replication.start import Working, anchor_of
@@ -44,7 +45,7 @@ from stillhere.vault.epochs import read_epochs, sealed_ends
 from stillhere.vault.evidence import read_kept
 from stillhere.vault.image import load_image
 from stillhere.vault.levels import ShelfSource
-from stillhere.vault.opened import open_vault
+from stillhere.vault.opened import Vault, open_vault
 
 Tick = Callable[[int, int], None]
 
@@ -93,7 +94,8 @@ def heal(
 
 
 def _open_other(working: Working, place: Place) -> Anchor:
-    """What another copy holds, as far as this core's vault says that there must be something."""
+    """What another copy holds, as far as this core's vault says that there must be something;
+    the epochs that it missed are read from there."""
     identity = working.identity
     if not is_remote(place) and not Path(place).is_dir():
         raise NotAVault(
@@ -109,7 +111,9 @@ def _open_other(working: Working, place: Place) -> Anchor:
             safe="nothing was changed",
             hint="name the folder of a copy of this core's vault",
         ) from error
-    read_epochs(vault)
+    missed = range(read_epochs(vault)[-1].number + 1, identity.epoch)
+    continued = Continued(vault.backend, working.vault.backend, missed)
+    vault = Vault(continued, vault.format, vault.verifier)
     ends = sealed_ends(read_epochs(working.vault))
     return read_anchor(vault, identity.journal_keys, identity.epoch, ends=ends)
 
