@@ -12,7 +12,7 @@ from tests.recovery.judge import Outcome, judge, recover_twice
 from tests.recovery.service import Worn
 from tests.rooms import make_service
 
-from stillhere.errors import BadInput, NotAVault, RefusedVault, WrongKit
+from stillhere.errors import BadInput, NotAVault, WrongKit
 from stillhere.recovery import workers
 from stillhere.recovery.check import check
 from stillhere.vault.backends.directory import Directory
@@ -154,23 +154,26 @@ def damage_all_but_one_pack(worn: Worn, whole: Path) -> None:
             pack.write_bytes(bytes(pack.stat().st_size))
 
 
-def test_a_copy_that_was_left_behind_is_asked_last(worn: Worn, tmp_path: Path) -> None:
+def test_a_copy_that_was_left_behind_is_asked_last_and_only_read(
+    worn: Worn, tmp_path: Path
+) -> None:
     fresh = worn.place.with_name("fresh")
     shutil.copytree(worn.place, fresh)
     for folder in ("epochs", "journal"):
         shutil.rmtree(worn.place / folder / "000002")
-    _, outcome, written = recover(replace(worn, more=(fresh,)), tmp_path / "home")
+    told, outcome, written = recover(replace(worn, more=(fresh,)), tmp_path / "home")
     assert outcome == WHOLE
-    assert written == (str(fresh), str(worn.place))
-    with pytest.raises(RefusedVault, match="epoch 2 of the vault is missing"):
-        check(worn.place, worn.kit)  # alone it is half a vault now, and says so
+    assert written == (str(fresh),)
+    assert told.of("sealed")[0]["behind"] == [str(worn.place)]
+    epochs = check(worn.place, worn.kit).epochs
+    assert [epoch.number for epoch in epochs] == [1], "alone it is the older copy that it was"
 
 
 def test_a_copy_that_comes_back_while_a_recovery_goes_on_is_only_read(
     worn: Worn, tmp_path: Path
 ) -> None:
-    """It was not there when the others were sealed: it has no seal, and the epoch has not begun
-    there."""
+    """It was not there when the others were sealed: the epoch has not begun there, and it gets a
+    seal of its own."""
     worn = copied(worn)
     (late,) = worn.more
     late.rename(tmp_path / "away")
@@ -178,7 +181,9 @@ def test_a_copy_that_comes_back_while_a_recovery_goes_on_is_only_read(
     (tmp_path / "away").rename(late)
     told, outcome, written = recover(worn, tmp_path / "home")
     assert outcome == WHOLE
-    assert told.of("sealed")[0]["not_sealed"] == [str(late)]
+    assert told.of("sealed")[0]["behind"] == [str(late)]
+    assert told.of("sealed")[0]["not_sealed"] == []
+    assert read_writers(open_vault(Directory(late)), worn.epoch)[-1].seal
     assert written == (str(worn.place),)
 
 

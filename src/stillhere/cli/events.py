@@ -59,9 +59,8 @@ def _words(event: str, facts: dict[str, object]) -> str:
         return _salvaged(facts)
     if event == "sealed" and not facts.get("old_core_fenced"):
         return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
-    if event == "sealed" and facts.get("not_sealed"):
-        others = ", ".join(map(str, facts["not_sealed"]))  # type: ignore[call-overload]
-        return f"sealed the old core in the copies that could be written, not in {others}"
+    if event == "sealed" and (facts.get("not_sealed") or facts.get("behind")):
+        return _sealed_in_part(facts)
     shown = {
         "serving": "serving {url}",
         "refusing": "answering 503 to everything at {url}",
@@ -75,6 +74,21 @@ def _words(event: str, facts: dict[str, object]) -> str:
         return shown[event].format(**facts)
     except KeyError:
         return " ".join([event, *(f"{name}={value}" for name, value in facts.items())])
+
+
+def _sealed_in_part(facts: dict[str, object]) -> str:
+    others, behind = (
+        ", ".join(map(str, facts.get(name) or ()))  # type: ignore[call-overload]
+        for name in ("not_sealed", "behind")
+    )
+    told = "sealed the old core: it can acknowledge nothing any more"
+    if others:
+        told = f"sealed the old core in the copies that could be written, not in {others}"
+    if behind:
+        told += (
+            f"; left behind, and only read: {behind} (stillhere vault add makes it a copy again)"
+        )
+    return told
 
 
 def _salvaged(facts: dict[str, object]) -> str:

@@ -32,7 +32,8 @@ from stillhere.vault.wraps import Unwrapper
 class Checked:
     """A vault that its kit opens: nothing was written to it.
 
-    ``erased`` has the erasures in force, ``unreached`` the copies that nothing can be read of."""
+    ``erased`` has the erasures in force, ``unreached`` the copies that nothing can be read of,
+    ``behind`` the places of those that are only read, and that have a seal of their own."""
 
     vault: Vault
     kit: Kit
@@ -44,6 +45,7 @@ class Checked:
     unreached: Sequence[Unreached] = ()
     known: CopySet | None = None
     """The vault's own record of its copies."""
+    behind: list[str] = field(default_factory=list)
 
     @property
     def ends(self) -> dict[int, dict[int, int]]:

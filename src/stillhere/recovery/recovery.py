@@ -41,12 +41,12 @@ from stillhere.recovery.check import Checked, check
 from stillhere.recovery.end import find_behind, keep_end, read_end
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.knock import Knocks
+from stillhere.recovery.left import not_sealed
 from stillhere.recovery.mirror import Proving, buckets_of, mirror, mirror_tail, overlay
 from stillhere.recovery.near import Near
 from stillhere.recovery.report import Tally, tally_verdicts
 from stillhere.recovery.seal import (
     keep_sealed,
-    not_sealed,
     open_home,
     prove_by_kit,
     record_sealed,
@@ -167,6 +167,7 @@ class Recovery:
             epoch=identity.epoch,
             old_core_fenced=self._fenced,
             not_sealed=not_sealed(self._checked),
+            behind=self._checked.behind,
         )
 
     def _read_anchor(self, identity: Identity) -> None:

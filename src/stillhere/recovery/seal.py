@@ -1,9 +1,11 @@
 """Step 1: the old epoch is sealed and the next one begins, with a new core's keys.
 
     make the home and write down who the new core will be
+    leave copies of the vault that are behind, or can't be written, to be read only
     take every slot that the old core could still write to
     forget what was read while it could still write
     create the next epoch, which says exactly where each writer ended, and who is erased
+    seal each copy that was left, as far as it goes
 
 A crash between any two of these leaves a home that goes on here.
 """
@@ -16,19 +18,24 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillhere.errors import BadInput, Fenced, NotAVault, NotFound
+from stillhere.errors import BadInput, Fenced, NotFound
 from stillhere.recovery.check import Checked
+from stillhere.recovery.left import (
+    complete,
+    leave_behind,
+    leave_unsealed,
+    leave_unwritable,
+    seal_left,
+)
 from stillhere.replication.found import new_identity
 from stillhere.replication.members import Members, keep_members, read_members
 from stillhere.store.core import Core, Identity, clear_unfinished, is_unfinished
 from stillhere.store.schema import DATABASE
-from stillhere.vault.backends import Backend, BackendError, Exists, Missing
+from stillhere.vault.backends import BackendError, Exists
 from stillhere.vault.backends.copies import Copies
-from stillhere.vault.backends.probe import probe
 from stillhere.vault.copied import places_of, written_places
 from stillhere.vault.epochs import (
     begin_epoch,
-    is_sealed,
     make_epoch,
     mend_epoch,
     read_epoch,
@@ -36,13 +43,13 @@ from stillhere.vault.epochs import (
     seal_writers,
 )
 from stillhere.vault.erasures import read_erasures
-from stillhere.vault.layout import epoch_name, twin
+from stillhere.vault.layout import segment_name
 from stillhere.vault.manifests import read_root
-from stillhere.vault.opened import Vault, mend_format
+from stillhere.vault.opened import mend_format
 from stillhere.vault.proof import Proof
 from stillhere.vault.sets import keep_set
 from stillhere.vault.signing import Signer
-from stillhere.vault.tail import list_journal
+from stillhere.vault.standing import last_segment
 
 
 def open_home(home: Path, checked: Checked) -> tuple[Core, Identity]:
@@ -105,21 +112,24 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     recovery has taken the epoch."""
     newest = checked.epochs[-1]
     if newest.number == identity.epoch and newest.core == identity.core:
-        _leave_unsealed(checked.vault, newest.number)
+        leave_unsealed(checked.vault, newest.number)
         with suppress(BackendError):
             mend_epoch(checked.vault, newest.number)
+        seal_left(checked, identity.epoch)
         return True
     if newest.number >= identity.epoch:
         raise _overtaken()
     vault, kit = checked.vault, checked.kit
-    _leave_unwritable(vault)
+    leave_behind(vault, newest.number)
+    leave_unwritable(vault)
     try:
         mend_format(vault)
         writers = seal_writers(vault, kit, newest.number)
         cut = read_root(vault).cut.get(newest.number, {})
         ends = {}
         for writer in range(writers):
-            last = _last_segment(vault, newest.number, writer, cut.get(writer, 0))
+            last = last_segment(vault, newest.number, writer, cut.get(writer, 0))
+            complete(vault, segment_name(newest.number, writer, last))
             ends[writer] = seal_journal(vault, kit, newest.number, writer, last)
         start_over()
         public = Ed25519PrivateKey.from_private_bytes(identity.signing_key).public_key()
@@ -142,54 +152,8 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     assert begun is not None
     checked.epochs.append(begun)
     checked.erased.update({erasure.account: erasure for erasure in begun.erased})
+    seal_left(checked, identity.epoch)
     return True
-
-
-def _leave_unsealed(vault: Vault, epoch: int) -> None:
-    """Of several copies, those in which this recovery's epoch has not begun are only read: they
-    were not there when the others were sealed."""
-    copies = vault.backend
-    if isinstance(copies, Copies):
-        unsealed = [copy for copy in copies.written if not _has_begun(copy, epoch)]
-        if len(unsealed) < len(copies.written):
-            copies.only_read(unsealed)
-    _leave_unwritable(vault)
-
-
-def _has_begun(copy: Backend, epoch: int) -> bool:
-    for name in (epoch_name(epoch), twin(epoch_name(epoch))):
-        with suppress(Missing, BackendError):
-            copy.size(name)
-            return True
-    return False
-
-
-def _leave_unwritable(vault: Vault) -> None:
-    """Of several copies, those that can't be written are only read: a seal in one fences, since
-    whoever acknowledges needs them all."""
-    copies = vault.backend
-    if isinstance(copies, Copies):
-        unwritable = [copy for copy in copies.written if not _can_be_written(copy)]
-        if len(unwritable) < len(copies.written):
-            copies.only_read(unwritable)
-
-
-def _can_be_written(copy: Backend) -> bool:
-    try:
-        probe(copy)
-    except (BackendError, NotAVault):
-        return False
-    return True
-
-
-def not_sealed(checked: Checked) -> list[str]:
-    """The copies of the vault that have no seal: they could not be written, or not be reached,
-    when the others were sealed."""
-    copies = checked.vault.backend
-    only_read = []
-    if isinstance(copies, Copies):
-        only_read = [copy.place for copy in copies.copies if copy not in copies.written]
-    return only_read + [one.place for one in checked.unreached]
 
 
 def keep_sealed(home: Path, checked: Checked) -> None:
@@ -206,14 +170,6 @@ def record_sealed(checked: Checked, signer: Signer) -> None:
     with suppress(BackendError):  # the status says when it can't be written
         if len(written) > 1 or checked.known is not None:
             keep_set(checked.vault, signer, written)
-
-
-def _last_segment(vault: Vault, epoch: int, writer: int, cut: int) -> int:
-    """A writer's last segment that is listed, whatever seals lie beyond it."""
-    for span in reversed(list_journal(vault, epoch, writer, cut).spans):
-        if not is_sealed(vault, span.name):  # else a segment, perhaps rolled up since
-            return span.last
-    return cut
 
 
 def _overtaken() -> Fenced:

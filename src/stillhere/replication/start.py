@@ -112,10 +112,7 @@ class Working:
 
     def positions(self) -> dict[int, int]:
         """The last segment of every writer of this core that is in it."""
-        rows = self.core.reader().execute(
-            "SELECT writer, segment FROM writers WHERE epoch = ?", (self.identity.epoch,)
-        )
-        return dict(rows.fetchall())
+        return self.core.positions(self.identity.epoch)
 
     def shipped_positions(self) -> dict[int, int]:
         """The same without what waits in the spool."""

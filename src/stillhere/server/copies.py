@@ -24,9 +24,9 @@ from stillhere.status.fates import CopyFigures, Fate
 from stillhere.store.core import Core
 from stillhere.vault.backends import Backend
 from stillhere.vault.backends.place import Place, open_place
-from stillhere.vault.epochs import writers_with_journal
+from stillhere.vault.epochs import read_epochs, sealed_ends
 from stillhere.vault.opened import open_vault
-from stillhere.vault.tail import list_journal
+from stillhere.vault.standing import count_lacking, lacking_epochs
 
 SILENT_S = 5.0
 
@@ -66,10 +66,7 @@ def look(home: Path, settings: config.Settings) -> list[CopyFigures]:
     core = Core(home)
     try:
         identity = core.identity()
-        rows = core.reader().execute(
-            "SELECT writer, segment FROM writers WHERE epoch = ?", (identity.epoch,)
-        )
-        reached = dict(rows.fetchall())
+        reached = core.positions(identity.epoch)
     finally:
         core.close()
     members = choose(read_members(home, identity.vault_place), config.places_of(settings))
@@ -88,10 +85,10 @@ def _see(
         with suppress(OSError, StillhereError):  # then it can't be read either
             fate = fate_of(place, apart)
         try:
-            behind = _behind(open_place(place), epoch, reached)
+            lacking, behind = _lacking(open_place(place), epoch, reached)
         except StillhereError as error:
             return CopyFigures(place, joining, 0, error.what, fate)
-        return CopyFigures(place, joining, behind, "", fate)
+        return CopyFigures(place, joining, behind, "", fate, lacking)
 
     try:
         return within(SILENT_S, see)
@@ -99,13 +96,14 @@ def _see(
         return CopyFigures(place, joining, 0, error.what, Fate(place))
 
 
-def _behind(copy: Backend, epoch: int, reached: dict[int, int]) -> int:
+def _lacking(copy: Backend, epoch: int, reached: dict[int, int]) -> tuple[list[int], int]:
+    """What a copy lacks by itself: epochs, and segments of all of them that its own ledger does
+    not have either."""
     vault = open_vault(copy)
-    ends = {
-        writer: list_journal(vault, epoch, writer).last
-        for writer in writers_with_journal(vault, epoch)
-    }
-    return sum(max(0, last - ends.get(writer, 0)) for writer, last in reached.items())
+    if lacking := lacking_epochs(copy, epoch):
+        return lacking, 0
+    ends = sealed_ends(read_epochs(vault)) | {epoch: reached}
+    return [], sum(count_lacking(vault, number, last) for number, last in ends.items())
 
 
 def _keep(home: Path, places: Sequence[str], safe: str) -> None:

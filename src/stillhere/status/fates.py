@@ -43,13 +43,15 @@ class Fate:
 @dataclass(frozen=True)
 class CopyFigures:
     """One copy of the vault: `behind` counts the segments that the core has and the copy has not,
-    `trouble` says why it can't be read, and is empty otherwise; `joining` until it is seeded."""
+    `lacking` the epochs that have not begun there, `trouble` says why it can't be read, and is
+    empty otherwise; `joining` until it is seeded."""
 
     place: str
     joining: bool
     behind: int
     trouble: str
     fate: Fate
+    lacking: Sequence[int] = ()
 
 
 def state(copy: CopyFigures) -> str:
@@ -58,6 +60,9 @@ def state(copy: CopyFigures) -> str:
         return f"can't be read: {copy.trouble}"
     if copy.joining:
         return "is being added: stillhere vault add goes on with it"
+    if copy.lacking:
+        epochs = " and ".join(f"epoch {number}" for number in copy.lacking)
+        return f"was left behind: {epochs} did not begin there"
     return f"{count(copy.behind, 'segment')} behind" if copy.behind else "has every change"
 
 
@@ -73,10 +78,12 @@ def warnings(core: Fate, copies: Sequence[CopyFigures]) -> Iterator[tuple[str, s
 
     Of failures that take the core and every copy the likeliest one is told."""
     for copy in copies:
-        if len(copies) > 1 and (copy.trouble or copy.behind):
+        if len(copies) > 1 and (copy.trouble or copy.behind or copy.lacking):
+            behind = copy.behind and not copy.trouble
+            back = "bring it back" if copy.trouble else f"stillhere vault add {copy.place} heals it"
             yield (
-                f"the copy in {copy.place} {state(copy) if copy.trouble else 'is ' + state(copy)}",
-                f"bring it back; or stillhere vault remove {copy.place} goes on without it",
+                f"the copy in {copy.place} {'is ' + state(copy) if behind else state(copy)}",
+                f"{back}; or stillhere vault remove {copy.place} goes on without it",
             )
     fates = [copy.fate for copy in copies if not copy.joining]
     for fate in FATES:

@@ -79,6 +79,13 @@ class Core:
         """A new connection, for a thread that writes."""
         return connect(self.home, cache_kb=WRITER_KB)
 
+    def positions(self, epoch: int) -> dict[int, int]:
+        """The last segment of every writer of an epoch that is in this core."""
+        rows = self.reader().execute(
+            "SELECT writer, segment FROM writers WHERE epoch = ?", (epoch,)
+        )
+        return dict(rows.fetchall())
+
     def reader(self) -> sqlite3.Connection:
         """This thread's connection for reading."""
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)

@@ -282,14 +282,15 @@ def _read_listed(
     listing = list_journal(vault, epoch, writer, after)
     if sealed_end is not None:  # what lies beyond is the seal, whether or not it can be read
         listing = listing.until(sealed_end)
-    sources, lost, moved = _read_spans(vault, journal_key, epoch, writer, listing.spans)
+    ended = sealed_end is not None
+    sources, lost, moved = _read_spans(vault, journal_key, epoch, writer, listing.spans, ended)
     if moved and listings > 1:
         return _read_listed(vault, journal_key, epoch, writer, after, sealed_end, listings - 1)
     return sources, lost + [(first, last, "missing") for first, last in listing.gaps]
 
 
 def _read_spans(
-    vault: Vault, journal_key: bytes, epoch: int, writer: int, spans: Iterable[Span]
+    vault: Vault, journal_key: bytes, epoch: int, writer: int, spans: Iterable[Span], ended: bool
 ) -> tuple[list[Source], list[tuple[int, int, str]], bool]:
     """The objects of a listing, those that are broken, and whether any has gone since.
 
@@ -299,7 +300,7 @@ def _read_spans(
     moved = False
     for span in spans:
         try:
-            source = read_source(vault, journal_key, span.name, epoch, writer, span)
+            source = read_source(vault, journal_key, span.name, epoch, writer, span, ended=ended)
         except Missing:
             moved = True
             lost.append((span.first, span.last, "missing"))
@@ -326,14 +327,22 @@ def _touched_by_lost(
 
 
 def read_source(
-    vault: Vault, journal_key: bytes, name: str, epoch: int, writer: int, span: Span
+    vault: Vault,
+    journal_key: bytes,
+    name: str,
+    epoch: int,
+    writer: int,
+    span: Span,
+    *,
+    ended: bool = False,
 ) -> Source | None:
-    """One segment or roll-up, its header proven; None for a seal.
+    """One segment or roll-up, its header proven; None for a seal. Before the end of a writer that
+    has ``ended`` a seal is only where a copy of the vault was left behind: it is nothing there.
 
     From the first copy of the vault where it proves itself. Raises Damaged, Missing,
     BackendError."""
     read = partial(_read_copy, vault, journal_key, name, epoch, writer, span)
-    found = first_of(partial(read, copy) for copy in each(vault.backend))
+    found = first_of(partial(read, copy, ended) for copy in each(vault.backend))
     if found is None:
         raise Missing(name)
     return found[0]
@@ -347,11 +356,14 @@ def _read_copy(
     writer: int,
     span: Span,
     copy: Readable,
+    ended: bool,
 ) -> tuple[Source | None]:
     size = copy.size(name)
     if size <= KEEP_BYTES:
         data = copy.read(name)
         if is_seal(vault, name, data):
+            if ended:
+                raise Damaged(f"{name} is a seal in {getattr(copy, 'place', 'a copy')}")
             return (None,)
         header, start = read_header(journal_key, data)
         source = Source(vault, name, header, start, data, size, journal_key)
