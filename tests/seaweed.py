@@ -27,8 +27,9 @@ FSYNC = "fs.configure -locationPrefix=/buckets/ -fsync -apply\n"
 class Seaweed:
     """One store and its disk. It can be killed and started again, and has the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key_id: str = KEY_ID, secret: str = SECRET) -> None:
         self.folder = folder
+        self._keys = key_id, secret
         names = [f"{server}.{port}" for server in SERVERS for port in ("port", "port.grpc")]
         self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
         self.port = self._ports["s3.port"]
@@ -36,7 +37,7 @@ class Seaweed:
         (folder / "sockets").mkdir()
         who = {
             "name": "test",
-            "credentials": [{"accessKey": KEY_ID, "secretKey": SECRET}],
+            "credentials": [{"accessKey": key_id, "secretKey": secret}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
         (folder / "s3.json").write_text(json.dumps({"identities": [who]}))
@@ -46,8 +47,8 @@ class Seaweed:
         """What tells a program where the store is, and who asks."""
         return {
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.port}",
-            "AWS_ACCESS_KEY_ID": KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ACCESS_KEY_ID": self._keys[0],
+            "AWS_SECRET_ACCESS_KEY": self._keys[1],
             "AWS_REGION": "us-east-1",
         }
 
@@ -121,9 +122,9 @@ def weed() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Seaweed]:
-    """A store that syncs, ended at the end."""
-    store = Seaweed(folder)
+def running(folder: Path, *keys: str) -> Iterator[Seaweed]:
+    """A store that syncs, ended at the end; the id of a key and the key, if not the usual ones."""
+    store = Seaweed(folder, *keys)
     store.start()
     try:
         store.sync_all()

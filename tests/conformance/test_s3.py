@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.conformance import liar as lies
@@ -15,7 +16,7 @@ from tests.seaweed import KEY_ID, SECRET, Seaweed, environment
 
 from stillhere.errors import BadInput, NotAVault
 from stillhere.vault.backends import Backend, BackendError, Exists, Missing, s3
-from stillhere.vault.backends.access import read_access
+from stillhere.vault.backends.access import read_access, read_address
 from stillhere.vault.backends.place import absolute, open_place
 from stillhere.vault.backends.probe import probe
 from stillhere.vault.backends.versions import remove_versions, request
@@ -332,6 +333,65 @@ def test_keys_are_in_no_message_and_no_log(
         said += [str(refused.value), repr(refused.value.__cause__)]
     text = "".join((*said, caplog.text))
     assert not [word for word in ("another-secret", "a-token", KEY_ID) if word in text]
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose .aws has two files of profiles."""
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    (folder / "credentials").write_text(
+        "[default]\naws_access_key_id = usual\naws_secret_access_key = us%ual\n"
+        "[far]\naws_access_key_id = far-id\naws_secret_access_key = far-key\n"
+        "aws_session_token = far-token\n[keyless]\nregion = eu-9\n"
+    )
+    (folder / "config").write_text(
+        "[default]\nregion = eu-3\n[profile far]\nregion = eu-2\naws_access_key_id = older\n"
+        "endpoint_url = https://s3.far.example/\ns3 =\n  addressing_style = path\n"
+    )
+    return folder
+
+
+def test_a_profile_says_who_asks_and_where_and_nothing_else_does(
+    seaweed: Seaweed, aws: Path
+) -> None:
+    far = read_access("s3://bucket/vault?profile=far")
+    assert (far.endpoint, far.region) == ("https://s3.far.example", "eu-2")
+    assert (far.key_id, far.secret, far.token) == ("far-id", "far-key", "far-token")
+    usual = read_access("s3://bucket/vault?profile=default&lock-days=2")
+    assert (usual.endpoint, usual.secret) == ("https://s3.eu-3.amazonaws.com", "us%ual")
+    assert (usual.lock_days, usual.token) == (2, "")
+    assert str(read_address("s3://bucket/?profile=far&lock-days=2")).endswith(
+        "s3://bucket/?lock-days=2&profile=far"
+    )
+    assert read_access("s3://bucket/vault").key_id == KEY_ID
+    assert not [word for word in ("far-id", "far-key", "far-token") if word in repr(far)]
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("nobody", "no profile nobody"),
+        ("keyless", "no aws_access_key_id"),
+        ("", "a profile's name"),
+        ("../x", "a profile's name"),
+        ("a%20b", "a profile's name"),
+    ],
+)
+def test_a_profile_that_opens_nothing_is_refused(aws: Path, profile: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        open_place(f"s3://bucket/vault?profile={profile}")
+
+
+def test_a_file_of_profiles_that_is_none_is_not_repeated(aws: Path) -> None:
+    (aws / "credentials").write_text("[far]\nmy-secret-alone-on-a-line\n")
+    with pytest.raises(BadInput, match="no file of profiles") as refused:
+        open_place("s3://bucket/vault?profile=far")
+    assert "my-secret" not in str(refused.value)
+    assert refused.value.__suppress_context__
 
 
 def test_a_remote_place_is_the_same_from_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

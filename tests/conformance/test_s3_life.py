@@ -20,6 +20,7 @@ from tests.conformance.liar import lying
 from tests.conformance.test_s3 import everywhere, overwrites
 from tests.rooms import bodies, put
 from tests.seaweed import Seaweed, environment
+from tests.seaweed import running as another_store
 from tests.server.processes import command, running
 
 from stillhere.errors import BadInput, Unavailable
@@ -208,6 +209,45 @@ def test_one_bucket_under_two_addresses_is_not_two_copies(
     assert working.follower.members.places == [bucket]
     put(working, working.store.accounts.create("ana"), "1.vcf")
     working.close()
+
+
+def test_two_buckets_at_two_providers_hold_one_vault_and_each_has_its_own_keys(
+    seaweed: Seaweed,
+    new_place: Callable[[], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    near, far, secret = new_place(), "s3://far/vault?profile=another", "another-secret"
+    kit, home = tmp_path / "kit.txt", tmp_path / "core"
+    with another_store(tmp_path / "elsewhere", "another-id", secret) as other:
+        other.make_bucket("far")
+        keys, config = tmp_path / "credentials", tmp_path / "config"
+        keys.write_text(
+            f"[another]\naws_access_key_id = another-id\naws_secret_access_key={secret}\n"
+        )
+        endpoint = other.variables["AWS_ENDPOINT_URL"]
+        config.write_text(f"[profile another]\nregion = eu-1\nendpoint_url = {endpoint}\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+        said = command("init", "--home", home, "--vault", near, "--kit", kit)
+        said += command("vault", "add", far, "--home", home)
+        said += command("account", "add", "ana", "--device", "--home", home)
+        said += command("compact", "--home", home) + command("vault", "list", "--home", home)
+        assert said.count("has every change") == 2
+        assert secret not in said
+        kept = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+        assert not [data for data in kept if secret.encode() in data]
+        shutil.rmtree(home)
+        with environment({name: str(path) for name, path in files_of(keys, config).items()}):
+            code, told = fails("recover", "--vault", near, "--kit", kit, "--home", home)
+            assert (code, "AWS_ACCESS_KEY_ID is not set" in told) == (2, True)
+            lost = ("recover", "--vault", near, "--vault", far, "--kit", kit, "--home", home)
+            assert f"not in {near}" in command(*lost)
+            assert "ana" in command("account", "list", "--home", home)
+
+
+def files_of(keys: Path, config: Path) -> dict[str, Path]:
+    return {"AWS_SHARED_CREDENTIALS_FILE": keys, "AWS_CONFIG_FILE": config}
 
 
 def test_a_folder_and_a_bucket_hold_one_vault_and_the_bucket_is_enough(

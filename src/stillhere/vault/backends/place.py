@@ -33,8 +33,12 @@ def lies_within(place: str, other: str) -> bool:
     """Whether a resolved place is a folder below another one."""
     if is_remote(place) != is_remote(other):
         return False
-    inner, outer = (one.partition("?")[0].rstrip("/") for one in (place, other))
-    return inner.startswith(f"{outer}/")
+    if is_remote(place):
+        one, two = read_address(place), read_address(other)
+        if one.profile != two.profile:  # two buckets of one name, perhaps
+            return False
+        place, other = f"{one.bucket}/{one.prefix}".rstrip("/"), f"{two.bucket}/{two.prefix}"
+    return place.startswith(f"{other.rstrip('/')}/")
 
 
 def open_place(place: Place, *, create: bool = False) -> Backend:

@@ -222,7 +222,7 @@ class S3:
         """What a store did not do, in words that hold no key, and nothing else that it said."""
         refused = _status(error) in ("401", "403")
         hint = (
-            "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right, and may they do this there?"
+            f"are {self._access.keys} right, and may they do this there?"
             if refused
             else f"look at the store at {self._access.endpoint}: does it answer, and has it room?"
         )
