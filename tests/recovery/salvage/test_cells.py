@@ -10,10 +10,10 @@ import pytest
 
 from stillhere.recovery.salvage.cells import is_whole, read_cells
 from stillhere.recovery.salvage.file import OWN_PAGE_SIZE, DamagedFile, Page
-from stillhere.store.schema import TABLES
+from stillhere.store.schema import BRIEF, TABLES
 
 BLOCK = 512
-_INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, 0, '', '', '', ?, ?, 0, ?)"
+_INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, 0, '', '', '', ?, ?, 0, ?, ?, 1, ?)"
 
 
 def make_pages(path: Path, seed: int) -> list[Page]:
@@ -29,7 +29,8 @@ def make_pages(path: Path, seed: int) -> list[Page]:
             sql.execute("DELETE FROM records WHERE (shelf, collection, href) = (?, ?, ?)", name)
         else:
             body = chance.randbytes(chance.choice((0, 3, 40, 200, 2_000, 20_000)))
-            sql.execute(_INSERT, (*name, number, len(body), bytes(32), body))
+            span = (number, number + chance.choice((0, 3_600, 2 * BRIEF)))
+            sql.execute(_INSERT, (*name, number, len(body), bytes(32), *span, body))
     sql.execute("INSERT INTO notes SELECT 1, seq, 2, '', '', 0, '', body FROM records")
     sql.commit()
     sql.close()
