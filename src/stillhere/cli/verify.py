@@ -66,9 +66,9 @@ def _degraded(flaws: "list[CopyFlaw]") -> Degraded:
     from stillhere.status.words import count
 
     places = list(dict.fromkeys(flaw.place for flaw in flaws))
-    what = count(len(flaws), "object")
+    what, good = count(len(flaws), "object"), "it good" if len(flaws) == 1 else "them good"
     return Degraded(
-        f"{what} missing or broken in {' and '.join(places)}: another copy makes them good",
+        f"{what} missing or broken in {' and '.join(places)}: another copy makes {good}",
         safe="nothing is lost: every shelf is proven, from all copies together",
         hint="\n".join(f"stillhere vault add {place} mends that copy" for place in places),
     )
