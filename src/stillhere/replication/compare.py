@@ -14,7 +14,7 @@ from functools import partial
 
 from stillhere.errors import Damaged
 from stillhere.replication.proving import proof_of
-from stillhere.replication.start import Working
+from stillhere.replication.start import Working, anchor_of
 from stillhere.replication.verified import CopyFlaw
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.backends import Backend, Missing
@@ -31,14 +31,14 @@ LOOKS, APART_S = 3, 1.0
 WHOLE = ""
 
 
-def compare_copies(working: Working, anchor: Anchor) -> list[CopyFlaw]:
+def compare_copies(working: Working) -> list[CopyFlaw]:
     """What copies of the vault have missing or broken that another has whole; nothing where there
     is one copy alone. Raises BackendError."""
     copies = _compared(working)
     if len(copies) < 2:
         return []
     look = partial(_look, copies, proof_of(working.core, working.identity, working.vault))
-    flaws = _find(look, _needed(anchor))
+    flaws = _find(look, _needed(anchor_of(working)))
     for _ in range(LOOKS):
         if not flaws:
             break

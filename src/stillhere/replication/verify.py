@@ -73,7 +73,7 @@ def verify(working: Working, *, tick: Callable[[int, int], None] | None = None) 
         _size(anchor),
         findings,
         spares,
-        compare_copies(working, anchor_of(working)),
+        compare_copies(working),
     )
     kept: Verified = working.store.install(lambda sql: keep_verified(sql, result)).result()
     return kept
