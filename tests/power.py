@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run as a file
 
 from tests.outage.cuts import PAIRS, Finding, Life, Recorded, Tally, cut, left_at, live, live_on
-from tests.outage.judge import after_a_life, after_a_recovery, after_two_places
+from tests.outage.judge import after_a_life, after_a_recovery, after_mending, after_two_places
 from tests.rooms import quick_folder
 
 TWICE = 40  # recordings that begin on what a first cut has left
@@ -91,10 +91,7 @@ def _plays(folder: Path, seed: str, ways: int, *, whole: bool) -> Iterator[Play]
     yield Play(live([Life("spool")], place()), points, ways)
     recovery = [Life("begin"), Life("recover")]
     yield Play(live(recovery, place(), after_a_recovery), points, ways)
-    for life in ("seed", "part"):
-        yield Play(live([Life(life)], place(), after_two_places), points, ways)
-    recovery_of_two = [Life("two"), Life("recover")]
-    yield Play(live(recovery_of_two, place(), after_a_recovery), points, ways)
+    yield from _plays_of_copies(place, points, ways)
     for spoilt in ("without_unnamed", "without_links"):
         yield Play(live([Life("work", 0, spoilt)], place()), 60 if whole else 20, ways)
     for nth in count(1, 1 if whole else 7):
@@ -123,6 +120,16 @@ def _plays(folder: Path, seed: str, ways: int, *, whole: bool) -> Iterator[Play]
             judge = after_a_life
         after = Life("recover" if number % 2 else "start")
         yield Play(live_on([after], place(), trees, lines, judge), 40 if whole else 10, ways)
+
+
+def _plays_of_copies(place: Callable[[], Path], points: int | None, ways: int) -> Iterator[Play]:
+    """The vault in two places, and a copy that heals it."""
+    for life in ("seed", "part"):
+        yield Play(live([Life(life)], place(), after_two_places), points, ways)
+    recovery = [Life("two"), Life("recover")]
+    yield Play(live(recovery, place(), after_a_recovery), points, ways)
+    for loss in ("ruin", "raze"):
+        yield Play(live([Life(loss), Life("mend")], place(), after_mending), points, ways)
 
 
 def _keep(tally: Tally, found: Path, folder: Path) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 from tests.outage.cuts import Life, Recorded, Tally, cut, left, live, said
 from tests.outage.disk import KEPT, SYNCED, lay_out
-from tests.outage.judge import Site, after_a_life, after_a_recovery, after_two_places
+from tests.outage.judge import (
+    Site,
+    after_a_life,
+    after_a_recovery,
+    after_mending,
+    after_two_places,
+)
 from tests.rooms import quick_folder
 
 pytestmark = pytest.mark.requires_tool("strace")
@@ -63,6 +69,14 @@ def test_a_recovery_of_two_places(folder: Path) -> None:
     lives = [Life("two"), Life("recover")]
     recorded = live(lives, folder / "life", after_a_recovery)
     assert sample(recorded, folder, 5).findings == []
+
+
+@pytest.mark.parametrize("loss", ["ruin", "raze"])
+def test_what_is_accepted_and_healed_while_the_power_goes_comes_back_all_the_same(
+    folder: Path, loss: str
+) -> None:
+    recorded = live([Life(loss), Life("mend")], folder / "life", after_mending)
+    assert sample(recorded, folder, 6).findings == []
 
 
 @pytest.mark.parametrize("nth", [19, 33])

@@ -1,4 +1,4 @@
-"""Lives in which the vault has a second place, on a disk of its own, and where those lie."""
+"""Lives in which the vault has a second place, or a copy, on a disk of its own."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillhere import config
+from stillhere.recovery.accept import accept, take_back
+from stillhere.recovery.heal import heal
+from stillhere.recovery.recovery import Recovery
+from stillhere.recovery.reprove import find_unproven
 from stillhere.replication.compact import compact
 from stillhere.replication.copies import add_copy
 from stillhere.replication.members import FILE
 from stillhere.replication.prune import prune
 from stillhere.replication.start import Working
 from stillhere.server.copies import remove
+from stillhere.server.recover import Lost, open_kit, settle
+from stillhere.vault.backends.directory import Directory
 
 if TYPE_CHECKING:
     from tests.outage.lives import Life
 
 PLACES = ("vault", "second")
+BOOK = "contacts"
 _NAMED = re.compile(rb'"[^"]*/(vault|second)/here"')
 
 
@@ -80,6 +87,60 @@ def part(life: Life) -> None:
     life.say("back")
     life.put(working, (anna, "3.vcf"))
     life.delete(working, anna, "1.vcf")
+    working.close()
+
+
+def ruin(life: Life) -> None:
+    """A copy of the vault is set aside on the second disk; then the vault loses bodies."""
+    _lose(life, "b")
+
+
+def raze(life: Life) -> None:
+    """The same, and the rosters go too."""
+    _lose(life, "br")
+
+
+def _lose(life: Life, packs: str) -> None:
+    life.found()
+    working = life.opened()
+    anna, bert = life.accounts(working, "anna", "bert")
+    life.put(working, *((who, f"{n}.vcf") for n in range(3) for who in (anna, bert)))
+    life.delete(working, anna, "1.vcf")
+    compact(working)
+    life.put(working, (anna, "0.vcf"), (bert, "0.vcf"))
+    working.close()
+    copy = Directory(life.second, create=True)  # so that it is durable
+    for path in (path for path in life.place.rglob("*") if path.is_file()):
+        copy.create(str(path.relative_to(life.place)), path.read_bytes())
+    for pack in life.place.glob(f"ledger/contacts/*[{packs}]-*.pack"):
+        pack.unlink()
+    life.say("over")
+
+
+def mend(life: Life) -> None:
+    """The core is lost as well: what is closed is accepted, and the copy heals all of it."""
+
+    def announce(what: str, **_: object) -> None:
+        life.say(what)
+
+    recovery = Recovery(life.next, life.place, open_kit(life.kit), announce)
+    working = recovery.begin()
+    settle(Lost(life.next, [life.place], life.kit), working, None)
+    recovery.run()
+    anna, bert = map(working.store.accounts.find, ("anna", "bert"))
+    closed = find_unproven(working)
+    for account, kind in closed:
+        accept(working, account, kind)
+    life.put(working, (anna, "since.vcf"), (bert, "since.vcf"))
+    for account, kind in closed:
+        take_back(working, account, kind)
+        accept(working, account, kind)
+    life.put(working, (anna, "2.vcf"))
+    found = heal(working, life.second)
+    assert (found.proven, found.held, found.unproven) == (len(closed), 0, 0)
+    assert closed or found.healed
+    life.put(working, (anna, "last.vcf"), (bert, "last.vcf"))
+    compact(working)
     working.close()
 
 

@@ -22,6 +22,7 @@ from tests.rooms import put
 
 from stillhere import config
 from stillhere.errors import Fenced, NotAVault, StillhereError
+from stillhere.recovery.heal import heal
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import tally_verdicts
 from stillhere.replication.start import Working, open_core
@@ -151,6 +152,7 @@ class Site:
         self.lines = list(lines)
         self.history = History(self.lines)
         self.shipped = History(_shipped(self.lines))
+        self.place = folder / "vault" / "here"
 
     def copy(self, name: str) -> Site:
         """The same elsewhere, to try another way."""
@@ -190,20 +192,34 @@ class Site:
         """Recover from the vault and compare; go on with a recovery that was begun there.
 
         What a core has acknowledged by itself and not ``shipped`` may be gone with it."""
-        at = self.folder / home / "home"
-        move_here(at, self.folder)
-        place, *more = places_below(self.folder)
-        recovery = Recovery(at, place, self.kit(), lambda *_, **__: None, more=more)
-        working = recovery.begin()
-        try:
-            recovery.run()
+        with self.recovered(home, *places_below(self.folder)) as working:
             found = compare(working, self.history if shipped else self.shipped)
             tally = tally_verdicts(working.core)
             if tally.incomplete:
                 found.append(f"{tally.incomplete} of {tally.shelves} verdicts are incomplete")
+        return found
+
+    @contextmanager
+    def recovered(self, home: str, place: Path, *more: Path) -> Iterator[Working]:
+        """What a recovery has, from these places."""
+        at = self.folder / home / "home"
+        move_here(at, self.folder)
+        recovery = Recovery(at, place, self.kit(), lambda *_, **__: None, more=more)
+        working = recovery.begin()
+        try:
+            recovery.run()
+            yield working
         finally:
             working.close()
-        return found
+
+    def mended(self, working: Working) -> list[str]:
+        """Heal from the copy that was set aside, whatever was accepted before, and compare; what
+        comes back that way may have a new position."""
+        found = heal(working, self.folder / "second" / "here")
+        for book in self.history.books.values():
+            book.etags.clear()
+        left = [f"still so after healing: {found}"] if found.held or found.unproven else []
+        return left + compare(working, self.history)
 
     def _readable(self) -> list[str]:
         """What can still be read of erased accounts, before anything is started; a place that
@@ -270,6 +286,26 @@ def after_two_places(site: Site) -> Iterator[tuple[str, list[str]]]:
         elif disk == "second":
             yield f"{disk} alone, if it can", _if_it_can(alone)
     yield from after_a_life(site)
+
+
+def after_mending(site: Site) -> Iterator[tuple[str, list[str]]]:
+    """Go on in that home, or recover elsewhere; and have the copy heal it, once more or at last."""
+    elsewhere, both = site.copy("elsewhere"), site.copy("both")
+
+    def go_on() -> list[str]:
+        if "whole" in site.history.said:
+            with site.opened("next") as working:
+                return site.mended(working)
+        with site.recovered("next", site.place) as working:
+            return site.mended(working)
+
+    def recover(other: Site, *more: Path) -> list[str]:
+        with other.recovered("fresh", other.place, *more) as working:
+            return other.mended(working)
+
+    yield "go on", _what(site, go_on)
+    yield "elsewhere", _what(elsewhere, lambda: recover(elsewhere))
+    yield "both", _what(both, lambda: recover(both, both.folder / "second" / "here"))
 
 
 def _if_it_can(site: Site) -> list[str]:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is run as a f
 
 import pytest
 from tests.conformance import file_systems
-from tests.outage.copied import move_here, part, places_below, seed, two
+from tests.outage.copied import mend, move_here, part, places_below, raze, ruin, seed, two
 
 from stillhere import config
 from stillhere.cli import kit as paper
@@ -346,7 +346,10 @@ def without_links() -> None:
 
 LIVES = {
     life.__name__: life
-    for life in (found_it, work, beside, spool, begin, leave, start, recover, seed, two, part)
+    for life in (
+        *(found_it, work, beside, spool, begin, leave, start, recover),
+        *(seed, two, part, ruin, raze, mend),
+    )
 }
 SPOILT = {
     spoil.__name__: spoil
