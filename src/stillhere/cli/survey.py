@@ -1,11 +1,12 @@
 """`stillhere survey`"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillhere.cli.options import Json, Kit, Witness
+from stillhere.cli.options import Json, Witness
 from stillhere.cli.output import answer, print_error
 from stillhere.errors import Unavailable
 
@@ -19,10 +20,17 @@ COLUMNS = ("Kind", "Records", "Proven", "Recoverable", "Not found", "Shelves lac
 
 def run(
     vault: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--vault", metavar="PLACE", help="A copy of the vault; again for others."),
-    ],
-    kit: Kit,
+    ] = None,
+    core: Annotated[
+        list[Path] | None,
+        typer.Option("--core", metavar="FILE", help="A damaged core's file; again for others."),
+    ] = None,
+    kit: Annotated[
+        Path | None,
+        typer.Option("--kit", metavar="FILE", help="The recovery kit, which a vault needs."),
+    ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", metavar="N", min=0, help="How long to look at shelves.")
     ] = 5,
@@ -41,7 +49,13 @@ def run(
 
     with progress("shelves", as_json=as_json) as tick:
         limit = None if everything else seconds
-        seen = survey(vault, kit, tick, seconds=limit, witness=witness, anew=anew)
+        seen = survey(
+            *(vault or [], kit, tick),
+            seconds=limit,
+            cores=core or [],
+            witness=witness,
+            anew=anew,
+        )
     for error in seen.unopened.values():
         print_error(error, as_json=as_json)
     answer(_told(seen), _lines(seen), as_json=as_json)
@@ -51,9 +65,13 @@ def run(
 
 
 def _told(seen: "Surveyed") -> dict[str, object]:
-    names = [copy.name for copy in seen.copies]
     return {
         "vaults": [{"vault": copy.name, "flaws": copy.flaws} for copy in seen.copies],
+        "cores": [
+            {"core": one.name, "shelves": one.shelves, "records": one.records}
+            | {"bodies_of_nobody": one.nameless}
+            for one in seen.cores
+        ],
         "together": None if seen.together is None else seen.together.flaws,
         "unopened": [{"vault": name, "error": error.what} for name, error in seen.unopened.items()],
         "certainty": 1 - _error(),
@@ -61,20 +79,25 @@ def _told(seen: "Surveyed") -> dict[str, object]:
         "seconds": seen.seconds,
         "looked_before": seen.before,
         "silent": seen.silent[0],
-        "kinds": {kind: _figures(one, names) for kind, one in seen.kinds.items() if kind},
-        "all": _figures(seen.kinds[""], names) if seen.kinds else None,
+        "kinds": {kind: _figures(one, seen) for kind, one in seen.kinds.items() if kind},
+        "all": _figures(seen.kinds[""], seen) if seen.kinds else None,
     }
 
 
-def _figures(one: "Figures", names: list[str]) -> dict[str, object]:
+def _figures(one: "Figures", seen: "Surveyed") -> dict[str, object]:
     ranges = ("lacking", "known", "proven", "recoverable", "missing")
     told: dict[str, object] = {name: list(getattr(one, name)) for name in ranges}
-    by_vault = {
-        name: {"records": list(held), "alone": list(alone)}
-        for name, held, alone in zip(names, one.holds, one.alone, strict=True)
+    each = [
+        {"records": list(held), "alone": list(alone)}
+        for held, alone in zip(one.holds, one.alone, strict=True)
+    ]
+    copies = len(seen.copies)
+    by_source = {
+        "vaults": dict(zip([copy.name for copy in seen.copies], each[:copies], strict=True)),
+        "cores": dict(zip([core.name for core in seen.cores], each[copies:], strict=True)),
     }
     counts = {"shelves": one.shelves, "looked": one.looked, "uncounted": one.uncounted}
-    return counts | told | {"vaults": by_vault}
+    return counts | told | by_source
 
 
 def _lines(seen: "Surveyed") -> Iterator[str]:
@@ -84,8 +107,12 @@ def _lines(seen: "Surveyed") -> Iterator[str]:
         yield f"Vault      {copy.name}: {'; '.join(copy.flaws) or 'nothing missing in its lists'}"
     if seen.together is not None:
         yield f"Together   {'; '.join(seen.together.flaws) or 'nothing missing in their lists'}"
+    for core in seen.cores:
+        of = f"{count(core.records, 'record')} of {count(core.shelves, 'shelf', 'shelves')}"
+        nameless = f", and {core.nameless:,} of which nothing says whose they are"
+        yield f"Core       {core.name}: {of} can be read{nameless if core.nameless else ''}"
     if not seen.kinds:
-        yield "Nothing    there was no account yet"
+        yield "Nothing    there was no account yet" if seen.copies else "Nothing    has a name"
         return
     everything = seen.kinds[""]
     shelves = count(everything.shelves, "shelf", "shelves")
@@ -112,11 +139,13 @@ def _short(one: "Figures") -> str:
 def _notes(seen: "Surveyed", everything: "Figures") -> Iterator[str]:
     from stillhere.status.words import count
 
-    if seen.together is not None:
-        held = zip(seen.copies, everything.holds, everything.alone, strict=True)
-        for copy, records, alone in held:
-            only = f"{_range(alone)} of them no other copy has"
-            yield f"{copy.name} by itself has {_range(records)} records; {only}"
+    names = [copy.name for copy in seen.copies] + [core.name for core in seen.cores]
+    if len(names) > 1 or seen.together is not None:
+        for name, records, alone in zip(names, everything.holds, everything.alone, strict=True):
+            only = f"{_range(alone)} of them nothing else has"
+            yield f"{name} by itself has {_range(records)} records; {only}"
+    if not seen.copies and seen.together is None:
+        yield "Without a vault nothing proves that these are the newest, or all that there were."
     if everything.uncounted:
         uncounted = count(everything.uncounted, "shelf", "shelves")
         yield f"Of {uncounted} nothing says how many records there were: they come on top."

@@ -23,7 +23,7 @@ from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.backends import BackendError, Missing, Readable, each
 from stillhere.vault.backends.place import Place
 from stillhere.vault.backends.read_only import ReadOnly
-from stillhere.vault.image import Image, load_image
+from stillhere.vault.image import Image, find_ends, load_image
 from stillhere.vault.keys import list_keys
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import bucket_of, unpad_kind
@@ -33,6 +33,8 @@ from stillhere.vault.segments import unpack_rows
 
 Shelf = tuple[str, bytes]
 """A kind, and the account."""
+Head = tuple[int, dict[int, int]]
+"""The position of a shelf's last change, and the last ones of past epochs."""
 
 
 @dataclass
@@ -41,12 +43,16 @@ class Scan:
 
     ``shelves`` are all that must exist, with the most records that each can have; ``uncounted``
     are those of which nothing says how many; ``touched`` those that something is the matter
-    with; ``flaws`` says what, in words."""
+    with; ``flaws`` says what, in words. ``heads`` has the positions that a shelf is known to
+    have reached, each with the ends of past epochs that it knows; ``torn`` is a journal with
+    gaps."""
 
     shelves: dict[Shelf, int] = field(default_factory=dict)
     uncounted: set[Shelf] = field(default_factory=set)
     touched: set[Shelf] = field(default_factory=set)
     flaws: list[str] = field(default_factory=list)
+    heads: dict[Shelf, list[Head]] = field(default_factory=dict)
+    torn: bool = False
 
 
 class Source:
@@ -78,6 +84,13 @@ class Source:
             return self._keys.get(account)
         except Damaged:
             return None
+
+    def head(self, shelf: Shelf) -> Head:
+        """How far a shelf reaches, as far as every change until then is counted in ``scan``."""
+        past = self.scan.heads.get(shelf, [])
+        if self.scan.torn or shelf in self.scan.uncounted or not past:
+            return 0, {}
+        return max(last for last, _ in past), find_ends(past, self._anchor.epoch)
 
     def look(self, shelf: Shelf, data_key: bytes) -> Image:
         """A shelf as this vault proves it. Raises BackendError."""
@@ -155,6 +168,7 @@ def _scan_ledger(scan: Scan, anchor: Anchor, kind: str) -> None:
             shelf = (kind, entry.account)
             levels = [level for level in (entry.base, entry.delta) if level is not None]
             scan.shelves[shelf] = sum(level.count for level in levels)
+            scan.heads[shelf] = [(entry.top.last, entry.ends)]
             if entry.problems or (bad and not bad.isdisjoint(_packs_of(entry))):
                 scan.touched.add(shelf)
     buckets = len(anchor.buckets(kind))
@@ -170,8 +184,10 @@ def _scan_tail(scan: Scan, anchor: Anchor) -> None:
         for row in unpack_rows(source.header.rows):
             shelf = (unpad_kind(row.kind), row.account)
             scan.shelves[shelf] = scan.shelves.get(shelf, 0) + row.changes
+            scan.heads.setdefault(shelf, []).append((row.last, {}))
     for account, kind in touched:
         scan.shelves.setdefault((kind, account), 0)
+    scan.torn = bool(anchor.tail.gaps)
     for gap in anchor.tail.gaps:
         scan.touched |= {(kind, account) for account, kind in gap.touched or ()}
         scan.flaws.append(

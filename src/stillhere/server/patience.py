@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from stillhere.server.announce import Announce
 
 TELL_S = 3.0
 LEAVE_S = 5.0
+LOOK_S = 0.1
 
 T = TypeVar("T")
 
@@ -31,9 +32,8 @@ async def wait_telling(work: Callable[[], T], tell: Callable[[Unavailable], None
     return await working
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns or raises; Unavailable when that takes longer. It is left behind then:
-    for a process that is about to end."""
+def start(work: Callable[[], T]) -> Future[T]:
+    """What `work` will return or raise, done in a thread that may be left behind."""
     done: Future[T] = Future()
 
     def run() -> None:
@@ -43,12 +43,28 @@ def within(seconds: float, work: Callable[[], T]) -> T:
             done.set_exception(error)
 
     threading.Thread(target=run, name="within", daemon=True).start()
-    try:
-        return done.result(seconds)
-    except TimeoutError:
+    return done
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises; Unavailable when that takes longer. It is left behind then:
+    for a process that is about to end."""
+    done = start(work)
+    if wait({done}, seconds).not_done:
         raise Unavailable(
             f"the vault has not answered for {seconds:g} s", safe="nothing was changed"
-        ) from None
+        )
+    return done.result()
+
+
+def while_moving(seconds: float, work: Callable[[], T], since: Callable[[], float]) -> T:
+    """What `work` returns or raises; Unavailable when it has not moved on for so many seconds,
+    as `since` says by the monotonic clock. It is left behind then."""
+    done = start(work)
+    while wait({done}, LOOK_S).not_done:
+        if time.monotonic() - since() > seconds:
+            raise Unavailable(f"it did not answer for {seconds:g} s", safe="nothing was changed")
+    return done.result()
 
 
 @contextmanager

@@ -1,37 +1,24 @@
-"""A survey of whatever is left: which copies open, what they have, and what an earlier look saw.
+"""A survey of whatever is left: which sources open, what they have, and what an earlier look saw.
 
-read the kit, open every copy that opens, and note why the others don't
+read the kit, open every source that opens, and note why the others don't
 go on from what is kept in the state folder, if nothing has changed since
-look for so many seconds, keep what was found, and tell
+look for so many seconds, anew without a copy that falls silent; keep what was found, and tell
 """
 
-import hmac
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
-
-from stillhere import config
-from stillhere.errors import BadInput, NotAVault, StillhereError
-from stillhere.kinds import RECOVERY_ORDER
-from stillhere.recovery.found import Found
-from stillhere.recovery.source import Shelf, Source, open_source
-from stillhere.recovery.survey import Figures, Survey
-from stillhere.replication.witness import find_shortfall
-from stillhere.server.patience import within
+from stillhere.errors import BadInput, StillhereError, Unavailable
+from stillhere.recovery.survey import Figures, Silent, Survey
+from stillhere.server import sources
+from stillhere.server.memory import Memory
+from stillhere.server.patience import while_moving
 from stillhere.server.recover import Tick, open_kit
-from stillhere.server.witness import file_of, recall
+from stillhere.server.sources import Sources, open_sources
 from stillhere.vault.backends.place import Place, absolute
 from stillhere.vault.kit import Kit
-
-DIGEST_BYTES = 16
-OPEN_S = 60.0
-"""How long a source may take to be opened and listed before the others are looked at without it."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +31,27 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class SeenCore:
+    """A damaged core as it was found: where it is, of how many shelves it has something, how many
+    records by name, and how many bodies of which nothing says whose they are."""
+
+    name: str
+    shelves: int
+    records: int
+    nameless: int
+
+
+@dataclass(frozen=True)
 class Surveyed:
-    """What a survey found: the copies that can be read by themselves, in the order of the
-    figures' ``holds``; ``together``, where they are several; those that can't be, and why; the
-    figures by kind ("": all kinds), and how it came to them.
+    """What a survey found: the copies that can be read by themselves, and the damaged cores, in
+    the order of the figures' ``holds``; ``together``, where copies are several; the sources that
+    are left out, and why; the figures by kind ("": all kinds), and how it came to them.
 
     ``before`` counts the shelves that an earlier survey had looked at, ``silent`` says of how
     many there was no answer, and why; ``kept`` whether the next one can go on from here."""
 
     copies: list[Seen]
+    cores: list[SeenCore]
     together: Seen | None
     unopened: dict[str, StillhereError]
     kinds: dict[str, Figures]
@@ -63,45 +62,107 @@ class Surveyed:
     kept: bool
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """What the state folder has of a survey: the state of each source, and what was found, by
-    digests of the shelves that the kit alone can make. Nothing in it names an account: it is
-    still there when one is erased."""
-
-    states: list[bytes]
-    found: dict[bytes, Found]
-
-
 def survey(
     places: Sequence[Place],
-    kit_file: Path,
+    kit_file: Path | None,
     tick: Tick,
     *,
     seconds: float | None,
+    cores: Sequence[Path] = (),
     witness: Path | None = None,
     anew: bool = False,
 ) -> Surveyed:
-    """Look for ``seconds`` (None: at everything) at what is left in these places.
+    """Look for ``seconds`` (None: at everything) at what is left in these places, and in damaged
+    ``cores``, which are read to their ends however long that takes.
 
     Raises WrongKit and BadInput, and what kept the first source from being opened when none
     was. Nothing is changed but what the state folder remembers."""
-    kit = open_kit(kit_file)
-    opened = _open(sorted(set(map(absolute, places))), kit)
-    sources = opened.apart or [opened.together]
-    flaws = [[*source.scan.flaws, *_behind(source, kit, witness)] for source in sources]
-    file = config.state_folder() / f"{kit.vault.hex()}.survey"
-    states = [source.state for source in (opened.together, *opened.apart)]
-    names = _name(opened.together.scan.shelves, kit)
-    work = Survey(opened.together, opened.apart, {} if anew else _read(file, states, names))
-    before, started = len(work.found), time.monotonic()
-    work.look(lambda: _share(time.monotonic() - started, seconds), tick)
-    taken = time.monotonic() - started
-    kept = _keep(file, states, work.found, names) if len(work.found) > before else True
+    kit = _kit_of(places, kit_file, cores)
+    named = sorted(set(map(absolute, places)))
+    files = sorted({path.absolute() for path in cores})
+    opened = open_sources(named, files, kit, witness)
+    try:
+        while True:
+            memory = _memory(opened, kit)
+            found = {} if anew or memory is None else memory.read()
+            work = Survey(opened.together, opened.apart, found, opened.cores)
+            started = time.monotonic()
+            silent = _look(work, opened, seconds, tick)
+            taken = time.monotonic() - started
+            if not silent:
+                return _tell(work, opened, memory, len(found), taken)
+    finally:
+        opened.close()
+
+
+def _kit_of(places: Sequence[Place], kit_file: Path | None, cores: Sequence[Path]) -> Kit | None:
+    """The kit, which only copies of the vault need. Raises BadInput, WrongKit."""
+    if not places and not cores:
+        raise BadInput(
+            "nothing is named that could be looked at",
+            safe="nothing was read or changed",
+            hint="--vault names a copy of the vault, --core a damaged core; each any number",
+        )
+    if not places:
+        return None
+    if kit_file is None:
+        raise BadInput(
+            "a copy of the vault can't be looked at without the kit",
+            safe="nothing was read or changed",
+            hint="name the recovery kit with --kit",
+        )
+    return open_kit(kit_file)
+
+
+def _look(work: Survey, opened: Sources, seconds: float | None, tick: Tick) -> bool:
+    """Look as long as may be; whether a copy fell silent, so that it is to be done anew without
+    it. Raises Unavailable where no source is left."""
+    started = time.monotonic()
+    left = [False]  # whoever is left behind while it waits does nothing more when it goes on
+
+    def spent() -> float:
+        return 1.0 if left[0] else _share(time.monotonic() - started, seconds)
+
+    def telling(done: int, total: int) -> None:
+        if not left[0]:
+            tick(done, total)
+
+    try:
+        while_moving(sources.ANSWER_S, lambda: work.look(spent, telling), lambda: work.asking[1])
+    except Silent as silent:
+        opened.leave_out(silent.name, silent.why)
+        return True
+    except Unavailable as error:
+        left[0] = True
+        name, _, shelf = work.asking
+        if len(opened.reached) > 1 or opened.cores:
+            name = name or opened.find_silent()
+            if not name:
+                raise
+            opened.leave_out(name, error.what)
+            return True
+        if shelf is not None:
+            work.silent[shelf] = f"{opened.reached[0]} did not answer"
+    return False
+
+
+def _tell(
+    work: Survey, opened: Sources, memory: Memory | None, before: int, taken: float
+) -> Surveyed:
+    more = len(work.found) > before
+    kept = memory.keep(work.found) if more and memory is not None else True
     causes = list(work.silent.values())
-    together = Seen(opened.together.name, opened.together.scan.flaws) if opened.apart else None
+    together = opened.together
     return Surveyed(
-        [Seen(source.name, flaw) for source, flaw in zip(sources, flaws, strict=True)],
-        together,
+        [
+            Seen(source.name, [*source.scan.flaws, *opened.behind.get(source.name, [])])
+            for source in opened.alone
+        ],
+        [
+            SeenCore(core.name, len(core.shelves), core.records, len(core.nameless))
+            for core in opened.cores
+        ],
+        Seen(together.name, together.scan.flaws) if together and opened.apart else None,
         opened.unopened,
         work.tell(),
         work.complete,
@@ -112,85 +173,16 @@ def survey(
     )
 
 
-class _Opened(NamedTuple):
-    together: Source
-    apart: list[Source]
-    unopened: dict[str, StillhereError]
-
-
-def _open(places: Sequence[Place], kit: Kit) -> _Opened:
-    """Every copy by itself, and all that can be reached together: one that is not whole enough
-    to be read alone may have what another lacks."""
-    apart: list[Source] = []
-    reached: list[Place] = []
-    unopened: dict[str, StillhereError] = {}
-    for place in places:
-        try:
-            apart.append(within(OPEN_S, partial(open_source, [place], kit, RECOVERY_ORDER)))
-            reached.append(place)
-        except NotAVault as error:
-            unopened[str(place)] = error
-            reached.append(place)
-        except StillhereError as error:
-            unopened[str(place)] = error
-    if len(reached) == len(apart) == 1:
-        return _Opened(apart[0], [], unopened)
-    if not reached:
-        raise next(iter(unopened.values()))
-    return _Opened(open_source(reached, kit, RECOVERY_ORDER), apart, unopened)
-
-
-def _behind(source: Source, kit: Kit, witness: Path | None) -> list[str]:
-    """What a source lacks of what a witness saw of the vault. Raises BadInput."""
-    try:
-        seen = recall(file_of(kit.vault, witness), kit.vault, named=witness is not None)
-    except BadInput:
-        if witness is not None:
-            raise
-        seen = None  # nobody has named it, and `status` says what is wrong with it
-    if seen is None:
-        return []
-    checked = source.checked
-    shortfall = find_shortfall(checked.vault, checked.epochs, checked.journal_keys, seen)
-    return [f"behind what was seen on {shortfall.when}: {shortfall.what}"] if shortfall else []
+def _memory(opened: Sources, kit: Kit | None) -> Memory | None:
+    """What is kept of surveys of these sources; nothing is of damaged cores alone."""
+    if kit is None or opened.together is None:
+        return None
+    states = [source.state for source in (opened.together, *opened.apart)]
+    shelves = {*opened.together.scan.shelves}.union(*(core.shelves for core in opened.cores))
+    return Memory(kit, states + [core.state for core in opened.cores], shelves)
 
 
 def _share(passed: float, seconds: float | None) -> float:
     if seconds is None:
         return 0.0
     return passed / seconds if seconds else 1.0
-
-
-def _name(shelves: Iterable[Shelf], kit: Kit) -> dict[Shelf, bytes]:
-    """Each shelf's digest."""
-    key = kit.key_for("surveys")
-    return {
-        (kind, account): hmac.digest(key, account + kind.encode(), "sha256")[:DIGEST_BYTES]
-        for kind, account in shelves
-    }
-
-
-def _read(file: Path, states: Sequence[bytes], names: Mapping[Shelf, bytes]) -> dict[Shelf, Found]:
-    """What an earlier survey found in the same sources, as they are now; else nothing."""
-    try:
-        kept = msgspec.msgpack.decode(file.read_bytes(), type=_Kept)
-    except (OSError, msgspec.DecodeError):
-        return {}
-    if kept.states != list(states):
-        return {}
-    return {shelf: kept.found[name] for shelf, name in names.items() if name in kept.found}
-
-
-def _keep(
-    file: Path, states: list[bytes], found: Mapping[Shelf, Found], names: Mapping[Shelf, bytes]
-) -> bool:
-    """Keep what was found, whole or not at all; whether it could be."""
-    by_digest = {names[shelf]: one for shelf, one in found.items()}
-    draft = file.with_name(f"{file.name}.new")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_Kept(states, by_digest)))
-        os.replace(draft, file)
-    except OSError:
-        return False
-    return True

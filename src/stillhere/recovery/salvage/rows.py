@@ -76,6 +76,16 @@ def read_record(row: bytes, columns: Columns) -> RecordRow | None:
     return RecordRow(shelf, record, body)
 
 
+def read_name(local: bytes, columns: Columns) -> RecordRow | None:
+    """A present record of which all but the body lies in its page, as held; None where that is
+    not so."""
+    values = _values(local, columns) if columns.starts[-1] <= len(local) else None
+    if values is None or values[4] != State.PRESENT:
+        return None
+    shelf, *about, _ = values
+    return RecordRow(shelf, Record._make(about)._replace(state=State.HELD), None)
+
+
 def read_shelf(row: bytes, columns: Columns) -> ShelfOf | None:
     """A row of ``shelves``, as far as it matters."""
     values = _values(row, columns)

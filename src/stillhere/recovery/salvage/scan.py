@@ -31,6 +31,7 @@ from stillhere.recovery.salvage.rows import (
     PageRow,
     Place,
     RecordRow,
+    read_name,
     read_page,
     read_piece,
     read_record,
@@ -85,6 +86,11 @@ class Index:
         found = self._shelves.get(number, set())
         return next(iter(found)) if len(found) == 1 else None
 
+    def named(self) -> dict[int, Shelf]:
+        """Every number of which it is known whose shelf it is."""
+        shelves = {number: self.shelf(number) for number in self._shelves}
+        return {number: shelf for number, shelf in shelves.items() if shelf is not None}
+
 
 class Salvage:
     """A damaged core that is read. Close it when done."""
@@ -105,16 +111,17 @@ class Salvage:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def records(self) -> Iterator[RecordRow]:
-        """Every present record whose body is proven, and every tombstone and held record.
+    def records(self, *, lost: bool = False) -> Iterator[RecordRow]:
+        """Every present record whose body is proven, and every tombstone and held record; with
+        ``lost`` those too, as held, whose row can be read and whose body is not there.
 
         One may come more than once, as may what it was before it was changed: the newest is the
         one with the highest position."""
-        yield from self.rows()
+        yield from self.rows(lost=lost)
         index = self.index()
         for number in index.pages:
             for page, roster in self._pages(index, number):
-                yield from self._records_of(index, number, page, roster)
+                yield from self._records_of(index, number, page, roster, lost=lost)
 
     def bodies(self, wanted: Wanted) -> Iterator[tuple[bytes, bytes]]:
         """Every body that is wanted and is there, with its digest; some more than once."""
@@ -136,14 +143,16 @@ class Salvage:
                 if found.body is not None and found.record.digest in wanted.digests:
                     yield found.record.digest, found.body
 
-    def rows(self) -> Iterator[RecordRow]:
-        """The rows of ``records`` that prove themselves."""
+    def rows(self, *, lost: bool = False) -> Iterator[RecordRow]:
+        """The rows of ``records`` that prove themselves; with ``lost`` as ``records`` says."""
         index = Index()
         for row in self._all():
             if row.table != "records":
                 self._note(index, row)
             elif (found := self._record(row)) is not None:
                 yield found._replace(place=row.place)
+            elif lost and (name := read_name(row.cell.local, row.columns)) is not None:
+                yield name
         self._index = index
 
     def lies_whole(self, row: RecordRow) -> bool:
@@ -232,9 +241,11 @@ class Salvage:
         page: PageRow,
         roster: Roster,
         only: set[bytes] | None = None,
+        *,
+        lost: bool = False,
     ) -> Iterator[RecordRow]:
         """The records of a page, those of ``only`` these digests if that is given; a present one
-        whose body is not there is left out."""
+        whose body is not there is left out, or held with ``lost``."""
         digests = roster.digest_list()
         if only is not None and only.isdisjoint(digests):
             return
@@ -258,6 +269,9 @@ class Salvage:
                 if body is not None:
                     yield RecordRow(shelf, record, body)
                     break
+            else:
+                if lost:
+                    yield RecordRow(shelf, record._replace(state=State.HELD), None)
 
     def _pieces(
         self, index: Index, shelf: int, number: int, first: bytes | None
