@@ -23,6 +23,7 @@ from stillhere.recovery.source import open_source
 from stillhere.recovery.survey import Figures, Survey
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
+from stillhere.server.incident import Desk
 from stillhere.server.surveying import Surveyed, survey
 from stillhere.vault.backends import BackendError
 from stillhere.vault.backends.directory import Directory
@@ -527,3 +528,29 @@ def test_a_witness_that_saw_more_is_heard(left: Left) -> None:
     assert "behind what was seen on" in seen.copies[0].flaws[0]
     seen = survey([left.place], left.kit, tick, seconds=None, witness=file)
     assert seen.copies[0].flaws == []
+
+
+def test_what_a_survey_found_is_told_by_the_next_edition_of_the_page(
+    left: Left, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in left.packs("b", bucket=0):
+        cut(left.place / name)
+    state = ("--state", str(tmp_path / "state"))
+    asked = ["survey", "--vault", str(left.place), "--kit", str(left.kit), "--anew", *state]
+    assert main([*asked, "--seconds", "0"]) == 0
+    assert Desk(tmp_path / "state").bulletin(0).survey is None, "nothing was looked at"
+    assert main([*asked, "--all", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert main(["status", "publish", "--to", str(tmp_path / "page"), *state]) == 0
+    public = json.loads((tmp_path / "page" / "figures.json").read_bytes())["survey"]
+    for name in ("known", "proven", "recoverable", "missing"):
+        assert public["everything"][name] == told["all"][name]
+    assert public["everything"]["missing"][0] > 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "What can still be had" in page
+    for made in (page, json.dumps(public)):
+        assert str(left.place) not in made
+    (tmp_path / "state" / "told" / "survey.json").unlink()
+    (tmp_path / "state" / "told" / "survey.json").mkdir()
+    assert main([*asked, "--all"]) == 0, "the survey is told all the same"
+    assert "survey.json" in capsys.readouterr().err

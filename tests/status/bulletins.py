@@ -1,9 +1,10 @@
-"""Bulletins of one made-up outage, at five moments: what page, feed and JSON are tried with."""
+"""Bulletins of one made-up outage, at six moments: what page, feed and JSON are tried with."""
 
 from dataclasses import replace
 
 from stillhere.status.bulletin import Bulletin, Expected, Known, Rehearsal, counted, paces_of
 from stillhere.status.incident import Facts, Incident, Update, close, promise, tell
+from stillhere.status.outlook import Outlook, Share
 from stillhere.status.progress import (
     KindCount,
     Progress,
@@ -13,7 +14,7 @@ from stillhere.status.progress import (
     reach,
 )
 
-START = 1_790_000_000_000  # 21 September 2026, 13:33:20 UTC
+START = 1_790_000_000_000  # 21 September 2026, 14:13:20 UTC
 MINUTE = 60_000
 PEOPLE, BUCKETS = 10_000, 64
 STAGES = ("account proven", "contacts proven", "account", "contacts")
@@ -90,6 +91,29 @@ def before() -> Bulletin:
     return Bulletin("Contacts of Example", "", KEY, START, known=KNOWN)
 
 
+OUTLOOK = Outlook(
+    surveyed_at=START + 3 * MINUTE,
+    vaults=1,
+    cores=1,
+    left_out=1,
+    shelves=2 * PEOPLE,
+    looked=1204,
+    uncounted=0,
+    certainty=0.95,
+    kinds=(
+        Share("account", (30_000, 30_000), (30_000, 30_000), (0, 0), (0, 0)),
+        Share("contacts", (3_100_000, 3_100_400), (3_067_200, 3_092_900), (310, 9_300), (0, 1_240)),
+    ),
+    everything=Share("", (3_130_000, 3_130_400), (3_097_200, 3_122_900), (310, 9_300), (0, 1_240)),
+)
+
+
+def surveyed() -> Bulletin:
+    """An incident is told, no recovery has begun, and somebody has looked at what is left."""
+    at = START + 3 * MINUTE + 5000
+    return replace(before(), told_at=at, incidents=(opened(),), survey=OUTLOOK)
+
+
 def first_minutes() -> Bulletin:
     """An incident is told, and a recovery works at the proofs."""
     at = START + 4 * MINUTE
@@ -100,6 +124,7 @@ def first_minutes() -> Bulletin:
         next_at=at + 5000,
         incidents=(opened(),),
         progress=progress,
+        survey=OUTLOOK,
     )
 
 
@@ -149,6 +174,7 @@ def over() -> Bulletin:
 
 MOMENTS = {
     "before": before,
+    "surveyed": surveyed,
     "first minutes": first_minutes,
     "contacts back": contacts_back,
     "incomplete": incomplete,

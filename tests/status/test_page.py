@@ -9,7 +9,17 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
-from tests.status.bulletins import KNOWN, MOMENTS, START, before, contacts_back, first_minutes, over
+from tests.status.bulletins import (
+    KNOWN,
+    MOMENTS,
+    OUTLOOK,
+    START,
+    before,
+    contacts_back,
+    first_minutes,
+    over,
+    surveyed,
+)
 
 from stillhere.status import feed, page, summary
 from stillhere.status.bulletin import Bulletin, figures, headline
@@ -112,6 +122,43 @@ def test_an_incident_before_any_recovery_has_no_figures_of_before() -> None:
     assert headline(opened) == "The contacts service is down. The recovery has not begun."
     assert "before the incident" in text_of(opened)
     assert "Cause not known yet" in text_of(opened).replace("Causenot", "Cause not")
+
+
+def test_before_a_recovery_the_last_survey_says_what_is_left() -> None:
+    bulletin = surveyed()
+    assert headline(bulletin) == (
+        "The contacts service is down. The recovery has not begun."
+        " At least 3,097,200 records are proven, and at most 1,240 are not found."
+    )
+    told = text_of(bulletin)
+    assert "As a survey found on 21 September 2026, 14:16:20 UTC" in told
+    assert "contacts3,100,000 to 3,100,4003,067,200 to 3,092,900310 to 9,3000 to 1,240" in told
+    assert "1,204 of 20,000 shelves were looked at, drawn by lot; each range holds with 95" in told
+    assert "1 copy of the vault and 1 damaged core. 1 source more could not be looked at." in told
+    assert figures(bulletin)["survey"]["everything"]["missing"] == [0, 1240]
+    assert figures(bulletin)["survey"]["surveyed_at"] == "2026-09-21T14:16:20.000Z"
+    assert "What can still be had" in [entry.title for entry in feed.entries(bulletin)]
+    assert summary.summary(bulletin)["status"]["description"] == headline(bulletin)
+
+
+def test_a_survey_that_looked_at_everything_says_figures_and_what_is_in_none() -> None:
+    share = replace(OUTLOOK.everything, known=(10, 10), proven=(4, 4), recoverable=(5, 5))
+    seen = replace(OUTLOOK, everything=replace(share, missing=(1, 1)), looked=20_000, uncounted=2)
+    told = text_of(replace(surveyed(), survey=seen))
+    assert "Of 10 records 4 are proven and 5 can be recovered; 1 are not found." in told
+    assert "Of 2 shelves nothing says how many records there were" in told
+    assert "drawn by lot" not in told.split("What can still be had")[1].split("Records")[0]
+
+
+def test_a_survey_gives_way_to_newer_figures_of_a_core() -> None:
+    """Of the recovery's, or of a core that was asked since."""
+    assert first_minutes().survey is not None
+    since = replace(KNOWN, known_at=OUTLOOK.surveyed_at + 1)
+    for bulletin in (first_minutes(), replace(surveyed(), known=since)):
+        assert bulletin.outlook is None
+        assert "What can still be had" not in text_of(bulletin)
+        assert "What can still be had" not in feed.render(bulletin)
+        assert "At least" not in headline(bulletin)
 
 
 def test_a_missed_promise_and_an_update_without_news_are_shown_as_such() -> None:

@@ -100,7 +100,7 @@ def test_in_the_dark_it_is_dark(chromium: Chromium, pictures: Path) -> None:
 
 def test_nothing_is_wider_than_a_phone(chromium: Chromium) -> None:
     long = "x" * 300
-    for make in (MOMENTS["incomplete"], MOMENTS["first minutes"]):
+    for make in (MOMENTS["incomplete"], MOMENTS["first minutes"], MOMENTS["surveyed"]):
         text = page.render(titled(make(), long))
         dom = chromium(
             MEASURE.format(width=PHONE, page=html.escape(text)),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillhere.cli.options import Json, Witness
+from stillhere.cli.options import Json, State, Witness
 from stillhere.cli.output import answer, print_error
-from stillhere.errors import Unavailable
+from stillhere.errors import StillhereError, Unavailable
 
 if TYPE_CHECKING:
     from stillhere.recovery.estimate import Range
@@ -41,11 +41,15 @@ def run(
         bool, typer.Option("--anew", help="Forget what an earlier survey saw.")
     ] = False,
     witness: Witness = None,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
-    """Tell in seconds, read-only, what can still be had."""
+    """Tell in seconds, read-only, what can still be had.
+
+    What it finds is kept for the page, and is there in its next edition until newer figures are.
+    """
     from stillhere.cli.progress import progress
-    from stillhere.server.surveying import survey
+    from stillhere.server.surveying import keep_for_page, survey
 
     with progress("shelves", as_json=as_json) as tick:
         limit = None if everything else seconds
@@ -59,6 +63,10 @@ def run(
     for error in seen.unopened.values():
         print_error(error, as_json=as_json)
     answer(_told(seen), _lines(seen), as_json=as_json)
+    try:
+        keep_for_page(seen, state)
+    except StillhereError as error:
+        print_error(error, as_json=as_json)
     silent, cause = seen.silent
     if silent and not any(figures.looked for figures in seen.kinds.values()):
         raise Unavailable(cause, safe="nothing was changed")
@@ -101,6 +109,8 @@ def _figures(one: "Figures", seen: "Surveyed") -> dict[str, object]:
 
 
 def _lines(seen: "Surveyed") -> Iterator[str]:
+    from stillhere.server.surveying import share_of
+    from stillhere.status.outlook import sentence
     from stillhere.status.words import count, span, table
 
     for copy in seen.copies:
@@ -123,17 +133,8 @@ def _lines(seen: "Surveyed") -> Iterator[str]:
     rows = [(kind or "all", one) for kind, one in seen.kinds.items()]
     yield from table([COLUMNS, *(_row(*row) for row in rows)], right=range(1, len(COLUMNS)))
     yield ""
-    yield _short(everything)
+    yield sentence(share_of("", everything))
     yield from _notes(seen, everything)
-
-
-def _short(one: "Figures") -> str:
-    """What can be said in one sentence."""
-    if one.known.exact and one.proven.exact and one.missing.exact:
-        there = f"{one.proven.low:,} are proven and {one.recoverable.low:,} can be recovered"
-        return f"Of {one.known.low:,} records {there}; {one.missing.low:,} are not found."
-    proven, missing = one.proven.low, one.missing.high
-    return f"At least {proven:,} records are proven, and at most {missing:,} are not found."
 
 
 def _notes(seen: "Surveyed", everything: "Figures") -> Iterator[str]:
@@ -166,7 +167,9 @@ def _row(kind: str, one: "Figures") -> tuple[str, ...]:
 
 
 def _range(one: "Range") -> str:
-    return f"{one.low:,}" if one.exact else f"{one.low:,} to {one.high:,}"
+    from stillhere.status.outlook import spread
+
+    return spread(one)
 
 
 def _error() -> float:

@@ -1,7 +1,8 @@
 """The incidents of a service, kept beside core and vault: they can be told before either is back.
 
 They lie in the operator's state folder, or where they say, with what else is told of the service:
-its name, where its page is, what its core was, how far a recovery is, and the key that signs.
+its name, where its page is, what its core was, what a survey found, how far a recovery is, and
+the key that signs.
 """
 
 import fcntl
@@ -26,13 +27,15 @@ from stillhere.durable import make_folder, sync_folder
 from stillhere.errors import BadInput
 from stillhere.status.bulletin import Bulletin, Known, counted
 from stillhere.status.incident import Facts, Incident, Update, close, promise, tell
+from stillhere.status.outlook import Outlook
 from stillhere.status.progress import Progress
 
 FOLDER = "told"
-INCIDENTS, PROGRESS, KNOWN, PAGE, KEY, LOCK = (
+INCIDENTS, PROGRESS, KNOWN, SURVEY, PAGE, KEY, LOCK = (
     "incidents.json",
     "progress.json",
     "core.json",
+    "survey.json",
     "page.json",
     "key.pem",
     "lock",
@@ -66,6 +69,7 @@ class Desk:
             known=self._read(KNOWN, Known),
             incidents=tuple(self.incidents()),
             progress=self._read(PROGRESS, Progress),
+            survey=self._read(SURVEY, Outlook),
         )
 
     def incidents(self) -> list[Incident]:
@@ -106,6 +110,10 @@ class Desk:
     def keep_known(self, known: Known) -> None:
         """Keep what a core said of itself. Raises BadInput."""
         self._write(KNOWN, known)
+
+    def keep_survey(self, survey: Outlook) -> None:
+        """Keep what a survey found. Raises BadInput."""
+        self._write(SURVEY, survey)
 
     def key(self) -> Ed25519PrivateKey:
         """The key that signs what is told, made when it is first needed. Raises BadInput."""

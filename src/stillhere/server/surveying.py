@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillhere.errors import BadInput, StillhereError, Unavailable
-from stillhere.recovery.survey import Figures, Silent, Survey
+from stillhere.recovery.survey import ERROR, Figures, Silent, Survey
 from stillhere.server import sources
+from stillhere.server.incident import Desk
 from stillhere.server.memory import Memory
 from stillhere.server.patience import while_moving
 from stillhere.server.recover import Tick, open_kit
 from stillhere.server.sources import Sources, open_sources
+from stillhere.status.outlook import Outlook, Share
 from stillhere.vault.backends.place import Place, absolute
 from stillhere.vault.kit import Kit
 
@@ -93,6 +95,33 @@ def survey(
                 return _tell(work, opened, memory, len(found), taken)
     finally:
         opened.close()
+
+
+def keep_for_page(seen: Surveyed, state: Path | None) -> None:
+    """Keep what was found for the next edition of the page, if any shelf was looked at.
+
+    Raises BadInput."""
+    everything = seen.kinds.get("")
+    if everything is None or not everything.looked:
+        return
+    found = Outlook(
+        time.time_ns() // 1_000_000,
+        len(seen.copies),
+        len(seen.cores),
+        len(seen.unopened),
+        everything.shelves,
+        everything.looked,
+        everything.uncounted,
+        1 - ERROR,
+        tuple(share_of(kind, one) for kind, one in seen.kinds.items() if kind),
+        share_of("", everything),
+    )
+    Desk(state).keep_survey(found)
+
+
+def share_of(kind: str, one: Figures) -> Share:
+    """The figures of a kind that everybody is told."""
+    return Share(kind, one.known, one.proven, one.recoverable, one.missing)
 
 
 def _kit_of(places: Sequence[Place], kit_file: Path | None, cores: Sequence[Path]) -> Kit | None:

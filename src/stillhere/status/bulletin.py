@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillhere.status.incident import Incident
+from stillhere.status.outlook import Outlook, sentence
 from stillhere.status.progress import PROVEN, KindCount, Pace, Progress
 from stillhere.status.words import count, plain
 
@@ -66,9 +67,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Bulletin:
-    """One edition. `incidents` are the newest last; `key` is the public half of what signs it, in
-    hexadecimal; `next_at` is when the next edition is due while somebody makes them (None: when
-    somebody asks for one).
+    """One edition. `incidents` are the newest last; `survey` is what the last one found; `key` is
+    the public half of what signs it, in hexadecimal; `next_at` is when the next edition is due
+    while somebody makes them (None: when somebody asks for one).
     """
 
     name: str
@@ -79,6 +80,15 @@ class Bulletin:
     known: Known | None = None
     incidents: tuple[Incident, ...] = ()
     progress: Progress | None = None
+    survey: Outlook | None = None
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What the last survey found, while there are no newer figures of a core."""
+        at = self.figures_at
+        if self.survey is None or (at is not None and self.survey.surveyed_at <= at):
+            return None
+        return self.survey
 
     @property
     def incident(self) -> Incident | None:
@@ -189,6 +199,8 @@ def headline(bulletin: Bulletin) -> str:
         if bulletin.incident is None:
             return _quiet(bulletin)
         told = f"{_back(bulletin)}{_missing(bulletin)}" if bulletin.current else NOT_BEGUN
+        if bulletin.outlook is not None:
+            told = f"{told} {sentence(bulletin.outlook.everything)}"
         return f"{bulletin.incident.title}. {told}"
     if bulletin.recovering or bulletin.incident is not None or _wanting(bulletin):
         return f"{_back(bulletin)}{_missing(bulletin)}"

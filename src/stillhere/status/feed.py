@@ -10,6 +10,7 @@ from stillhere.status.elements import stamp
 from stillhere.status.forecasts import named
 from stillhere.status.incident import MISSED, Incident, judge, what_changed
 from stillhere.status.markup import el, xml
+from stillhere.status.outlook import sentence
 from stillhere.status.updates import NO_FIGURE_CHANGED
 from stillhere.status.words import span
 
@@ -52,6 +53,9 @@ def entries(bulletin: Bulletin) -> Iterator[Entry]:
     """Everything that can be an entry."""
     for incident in bulletin.incidents:
         yield from _of_incident(incident, bulletin.told_at)
+    if bulletin.outlook is not None:
+        found, at = bulletin.outlook.everything, bulletin.outlook.surveyed_at
+        yield Entry(_id(f"survey {at}"), at, "What can still be had", sentence(found))
     progress = bulletin.progress
     if progress is None:
         return

@@ -1,13 +1,13 @@
 """A bulletin as one page of HTML: no script, no other file, for phones and for screen readers.
 
-The order is that of a person's questions: is it back, what happened, when is it back, what is
-missing, what was said before.
+The order is that of a person's questions: is it back, what happened, what is left, when is it back,
+what is missing, what was said before.
 """
 
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from stillhere.status import forecasts, updates
+from stillhere.status import forecasts, outlook, updates
 from stillhere.status.bulletin import Bulletin, Expected, Known, headline
 from stillhere.status.core import DRILL_DAYS
 from stillhere.status.elements import cells, when
@@ -84,6 +84,8 @@ def _age(bulletin: Bulletin) -> Iterator[Element | str]:
 def _main(bulletin: Bulletin) -> Iterator[Element]:
     if bulletin.incident is not None:
         yield _incident(bulletin.incident, bulletin)
+    if bulletin.outlook is not None:
+        yield outlook.section(bulletin.outlook)
     if bulletin.recovery is not None:
         yield forecasts.section(bulletin)
     if bulletin.kinds:
