@@ -1,6 +1,5 @@
 """`stillhere recover`"""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,8 +32,8 @@ def run(
         ),
     ] = None,
     publish: Annotated[
-        Path | None,
-        typer.Option("--publish", metavar="DIR", help="Tell everybody how far it is, as a page."),
+        str | None,
+        typer.Option("--publish", metavar="PLACE", help="Tell everybody how far it is, as a page."),
     ] = None,
     state: State = None,
     as_json: Json = False,

@@ -1,4 +1,5 @@
-"""A bulletin as files in a folder that any web server can hand out: it shares no fate with a core.
+"""A bulletin as files in a folder that any web server can hand out, or in a bucket: it shares no
+fate with a core.
 
 Each file is replaced whole. Those that belong together name the same time, and `figures.json`
 names the SHA-256 of every other; its signature is written last, so a reader who meets an edition
@@ -9,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +25,7 @@ from stillhere.server.incident import Desk
 from stillhere.status import feed, page
 from stillhere.status.bulletin import Bulletin, figures
 from stillhere.status.summary import summary
+from stillhere.vault.backends.place import Place, is_remote
 
 FIGURES, SIGNATURE, SUMMARY = "figures.json", "figures.json.sig", "summary.json"
 MARK = b'"stillhere":'
@@ -34,31 +36,24 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def publish_from(desk: Desk, folder: Path | None, next_at: int | None = None) -> None:
-    """Publish what a desk knows now, if a folder was named; the next edition is due at `next_at`
+def publish_from(desk: Desk, place: Place | None, next_at: int | None = None) -> None:
+    """Publish what a desk knows now, if a place was named; the next edition is due at `next_at`
     (None: when somebody asks for one). Raises BadInput."""
-    if folder is not None:
-        publish(desk.bulletin(now(), next_at), desk.key(), folder)
+    if place is not None:
+        publish(desk.bulletin(now(), next_at), desk.key(), place)
 
 
-def publish(bulletin: Bulletin, key: Ed25519PrivateKey, folder: Path) -> None:
-    """Replace what is in the folder by this edition.
+def publish(bulletin: Bulletin, key: Ed25519PrivateKey, place: Place) -> None:
+    """Replace what is in a folder, or below a bucket's prefix, by this edition.
 
-    Raises BadInput for a folder that cannot be written, or has a page of somebody else."""
+    Raises BadInput for a place that cannot be written, or has a page of somebody else."""
     files = render(bulletin, key)
-    try:
-        make_folder(folder)
-        with _alone_in(folder):
-            _check_ours(folder)
-            for name, data in files.items():
-                _replace(folder, name, data)
-        sync_folder(folder)
-    except OSError as error:
-        raise BadInput(
-            f"the page can't be written to {folder}: {error.strerror or error}",
-            safe="the page that was there before may be there still",
-            hint="name another folder",
-        ) from error
+    if is_remote(place):
+        from stillhere.server.bucket import put_page  # what it needs is not for a folder
+
+        put_page(str(place), files, (SUMMARY, MARK))
+    else:
+        _write(Path(place), files)
 
 
 def render(bulletin: Bulletin, key: Ed25519PrivateKey) -> dict[str, bytes]:
@@ -78,6 +73,22 @@ def render(bulletin: Bulletin, key: Ed25519PrivateKey) -> dict[str, bytes]:
 def canonical(data: dict[str, Any]) -> bytes:
     """JSON that is written in one way only: keys in order, nothing between them, ASCII."""
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        make_folder(folder)
+        with _alone_in(folder):
+            _check_ours(folder)
+            for name, data in files.items():
+                _replace(folder, name, data)
+        sync_folder(folder)
+    except OSError as error:
+        raise BadInput(
+            f"the page can't be written to {folder}: {error.strerror or error}",
+            safe="the page that was there before may be there still",
+            hint="name another folder",
+        ) from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from stillhere.errors import StillhereError
 from stillhere.recovery.recovery import Recovery
 from stillhere.server.announce import Announce
+from stillhere.vault.backends.place import Place
 
 if TYPE_CHECKING:
     from stillhere.status.progress import Progress, Sample
@@ -26,16 +27,17 @@ SHARE = 10  # of the time goes to what is told, at most: one part in so many
 
 @dataclass(frozen=True)
 class Told:
-    """Where everybody is told: the page's folder, and the state folder (None: the usual one)."""
+    """Where everybody is told: the page's folder or bucket, and the state folder (None: the usual
+    one)."""
 
-    folder: Path
+    place: Place
     state: Path | None = None
 
 
 class Teller:
     """Hears what happens in a recovery, passes it on, and tells it to everybody.
 
-    Without a place to tell it, it only passes on. Raises BadInput for a folder that cannot be
+    Without a place to tell it, it only passes on. Raises BadInput for one that cannot be
     written, when it is made: before anything is sealed.
     """
 
@@ -51,7 +53,7 @@ class Teller:
             from stillhere.server.publish import publish_from
 
             self._desk = Desk(told.state)
-            publish_from(self._desk, told.folder)
+            publish_from(self._desk, told.place)
 
     def __call__(self, event: str, **facts: object) -> None:
         """Something happened in the recovery."""
@@ -94,7 +96,7 @@ class Teller:
             self._desk.keep_progress(progress)
 
         def publish() -> None:
-            publish_from(self._desk, told.folder, due)
+            publish_from(self._desk, told.place, due)
 
         wait = EVERY_S
         while True:

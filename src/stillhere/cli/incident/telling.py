@@ -1,7 +1,6 @@
 """What the commands about incidents share: their options, and how they show what became of it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from stillhere.status.incident import Facts, Incident
 
 To = Annotated[
-    Path | None, typer.Option("--to", metavar="DIR", help="Also write the page into this folder.")
+    str | None,
+    typer.Option("--to", metavar="PLACE", help="Also write the page there: a folder, or a bucket."),
 ]
 Cause = Annotated[
     str | None, typer.Option("--cause", metavar="TEXT", help="Why; not known yet without.")
@@ -55,8 +55,8 @@ def facts(cause: str | None, affected: list[str] | None, unaffected: list[str] |
     return Facts(None if cause is None else words(cause), many(affected), many(unaffected))
 
 
-def finish(desk: "Desk", incident: "Incident", to: Path | None, *, as_json: bool) -> None:
-    """Publish what the desk knows now, if a folder was named, and show what became of it."""
+def finish(desk: "Desk", incident: "Incident", to: str | None, *, as_json: bool) -> None:
+    """Publish what the desk knows now, if a place was named, and show what became of it."""
     from stillhere.server.publish import now, publish_from
     from stillhere.status.words import plain
 

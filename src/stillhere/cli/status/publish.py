@@ -1,7 +1,6 @@
-"""`stillhere status publish --to DIR`"""
+"""`stillhere status publish --to PLACE`"""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,9 @@ from stillhere.errors import StillhereError
 
 
 def run(
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of the page.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="PLACE", help="The page's folder, or s3://BUCKET/PREFIX.")
+    ],
     home: Home = None,
     state: State = None,
     name: Annotated[
@@ -51,12 +52,12 @@ def run(
     publish_from(desk, to, due)
     bulletin = desk.bulletin(now())
     told = {
-        "folder": str(to),
+        "place": to,
         "key": bulletin.key,
         "headline": headline(bulletin),
         "trouble": trouble.what if trouble else "",
     }
-    lines = [headline(bulletin), f"page   {to}/index.html", f"key    {bulletin.key}"]
+    lines = [headline(bulletin), f"page   {to.rstrip('/')}/index.html", f"key    {bulletin.key}"]
     answer(told, lines, as_json=as_json)
     if trouble is not None and not as_json:
         warn(

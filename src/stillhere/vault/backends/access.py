@@ -144,7 +144,7 @@ def _needed(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
         raise BadInput(
-            f"{name} is not set, and a vault on S3 can't be opened without it",
+            f"{name} is not set, and a bucket can't be opened without it",
             safe="nothing was read or changed",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL and"
             " AWS_REGION say where the store is. Or name a profile of ~/.aws/credentials:"

@@ -62,8 +62,8 @@ class S3:
         self._access = access = read_access(place)
         self._create = create
         self.place = str(read_address(place))
-        self._reads = _store(access, LONG, tries=READS)
-        self._deletes = _store(access, SILENT)
+        self._reads = client(access, LONG, tries=READS)
+        self._deletes = client(access, SILENT)
         self._writes: dict[tuple[int, bool], S3Store] = {}
         self._ready = self._proven = False
         self._proving = threading.Lock()
@@ -193,7 +193,7 @@ class S3:
             if len(self._writes) > MOST_STORES:  # those of past days
                 self._writes.clear()
             wait = LONG if size > LARGE_BYTES else SILENT
-            self._writes[wanted] = _store(self._access, wait, until=until)
+            self._writes[wanted] = client(self._access, wait, until=until)
         return self._writes[wanted]
 
     @contextmanager
@@ -226,11 +226,8 @@ class S3:
             if refused
             else f"look at the store at {self._access.endpoint}: does it answer, and has it room?"
         )
-        kind = _KIND.search(str(error))
-        why = f"{_status(error)} {_said(error)}".strip()
-        why = why or (_KINDS[kind[1]] if kind else "it broke off")
         return BackendError(
-            f"the vault can't {verb} {self.place}/{name}: {why}",
+            f"the vault can't {verb} {self.place}/{name}: {why(error)}",
             safe="what was acknowledged before is in the vault",
             hint=hint,
         )
@@ -245,7 +242,7 @@ def _put(store: S3Store, name: str, data: bytes) -> Exception | None:
     return None
 
 
-def _store(access: Access, wait: str, *, tries: int = 0, until: int = 0) -> S3Store:
+def client(access: Access, wait: str, *, tries: int = 0, until: int = 0) -> S3Store:
     """A client of the bucket; with ``until``, a day since 1970, what it creates is locked."""
     headers = {}
     if until:
@@ -283,6 +280,13 @@ def _store(access: Access, wait: str, *, tries: int = 0, until: int = 0) -> S3St
             },
         },
     )
+
+
+def why(error: Exception) -> str:
+    """Why a store did not do something, in words that hold no key, and nothing else it said."""
+    kind = _KIND.search(str(error))
+    told = f"{_status(error)} {_said(error)}".strip()
+    return told or (_KINDS[kind[1]] if kind else "it broke off")
 
 
 def _status(error: Exception) -> str:
