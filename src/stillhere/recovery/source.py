@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from stillhere.errors import Damaged, Unavailable
+from stillhere.kinds import AT_ONCE
 from stillhere.recovery.check import Checked, look
 from stillhere.recovery.keys import KitKeys
 from stillhere.store.accounts import ACCOUNT
@@ -139,9 +140,10 @@ def _scan(checked: Checked, anchor: Anchor, kinds: Iterable[str]) -> Scan:
 
 
 def _feared(scan: Scan, anchor: Anchor, kind: str, keyed: Iterable[bytes]) -> set[Shelf]:
-    """Shelves that must exist though nothing may tell of them: every account has its shelves
-    from its first moment on, and who has a key is an account, or was about to be one."""
-    feared = {(kind, account) for own, account in scan.shelves if own == ACCOUNT}
+    """Shelves that must exist though nothing may tell of them: every account has some from its
+    first moment on, and who has a key is an account, or was about to be one."""
+    at_once = kind in AT_ONCE
+    feared = {(kind, account) for own, account in scan.shelves if at_once and own == ACCOUNT}
     untold = any(gap.touched is None for gap in anchor.tail.gaps)
     for shelf in ((kind, account) for account in keyed):
         if untold or _is_broken(anchor, shelf):
