@@ -73,6 +73,21 @@ def test_browsers_are_told_what_each_file_is_and_to_ask_for_the_newest(
         assert attributes["Cache-Control"] == "no-cache"
 
 
+def test_a_profile_of_its_own_has_the_keys_of_the_page(
+    desk: Desk, seaweed: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it need not be where the vault is."""
+    said = {name.lower(): value for name, value in seaweed.variables.items()}
+    said["endpoint_url"], said["region"] = said.pop("aws_endpoint_url"), said.pop("aws_region")
+    lines = [f"{name} = {value}" for name, value in said.items()]
+    (tmp_path / "keys").write_text("\n".join(["[page]", *lines, ""]))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    for name in seaweed.variables:
+        monkeypatch.setenv(name, "of another store")
+    publish_from(desk, f"{place}?profile=page")
+    assert obstore.get(store_of(f"{place}?profile=page"), "index.html").bytes()
+
+
 def test_a_page_of_somebody_else_stays(desk: Desk, place: str) -> None:
     for there in ({"index.html": b"hello"}, {"summary.json": b"{}"}):
         for name, data in there.items():

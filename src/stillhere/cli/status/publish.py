@@ -57,7 +57,11 @@ def run(
         "headline": headline(bulletin),
         "trouble": trouble.what if trouble else "",
     }
-    lines = [headline(bulletin), f"page   {to.rstrip('/')}/index.html", f"key    {bulletin.key}"]
+    lines = [
+        headline(bulletin),
+        f"page   {to.partition('?')[0].rstrip('/')}/index.html",
+        f"key    {bulletin.key}",
+    ]
     answer(told, lines, as_json=as_json)
     if trouble is not None and not as_json:
         warn(

@@ -97,7 +97,7 @@ def _by_profile(address: Address, said: Mapping[str, str]) -> Access:
     for name in ("aws_access_key_id", "aws_secret_access_key"):
         if not said.get(name):
             raise BadInput(
-                f"the profile {address.profile} has no {name}, and a vault on S3 can't be opened"
+                f"the profile {address.profile} has no {name}, and a bucket can't be opened"
                 " without it",
                 safe="nothing was read or changed",
                 hint="write it into the file of keys, ~/.aws/credentials; roles are not asked for",
