@@ -154,3 +154,28 @@ def test_who_came_after_the_copy_is_there_with_everything(tmp_path: Path) -> Non
     with at_work(recovery, []), closing(Phone(recovery, zoe)) as phone:
         recovery.wait_for("whole")
         assert phone.sync()[1] == {"first": 200, "second": 200}, "the vault is enough from now on"
+
+
+def test_what_was_closed_and_is_accepted_gets_the_rest_beside_the_server(tmp_path: Path) -> None:
+    core = Core(tmp_path, ["ana"])
+    server = core.serve()
+    with at_work(server, []), closing(Phone(server, *core.logins)) as phone:
+        for name in ("one", "two", "gone"):
+            phone.put(name, "hello")
+        phone.delete("gone")
+    assert core.ask("compact")[0] == 0
+    for pack in (core.vault / "ledger" / "contacts").iterdir():
+        pack.unlink()
+    file = damage(core.home)
+    core.move()
+    recovery = core.recover("--salvage", file)
+    with at_work(recovery, []):
+        assert recovery.wait_for("salvaged")["on_closed"] == 4
+        assert answered(recovery, *core.logins) == 503
+        assert core.ask("accept", "ana")[0] == 0
+        code, words = core.ask("heal", "--salvage", str(file), "--json")
+        assert code == 0, words
+        with closing(Phone(recovery, *core.logins)) as phone:
+            assert sorted(phone.sync()[1]) == ["one", "two"]
+            assert phone.card("one") == "hello"
+    assert core.verify()[0] == 0

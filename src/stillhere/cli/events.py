@@ -105,12 +105,14 @@ def _salvaged(facts: dict[str, object]) -> str:
     if n["accounts"]:
         told += f"; {count(n['accounts'], 'account')} made again that no vault had"
     if n["found_beyond"]:
-        rest = n["found_beyond"] - n["written"] - n["deleted"] - n["history"]
+        taken = n["written"] + n["deleted"] + n["history"]
+        rest = n["found_beyond"] - taken - n["on_closed"]
         parts = {
             "came back": n["written"],
             "deleted something": n["deleted"],
             "went into the history": n["history"],
             "there already, or not to be taken": rest,
+            "wait on closed shelves, for accept and then heal --salvage": n["on_closed"],
         }
         what = ", ".join(f"{number:,} {how}" for how, number in parts.items() if number)
         told += f"; of {count(n['found_beyond'], 'change')} that no vault had {what}"

@@ -7,6 +7,7 @@ it is accepted again. Both are noted with the shelf, and every recovery heeds th
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable
 from typing import Any
@@ -18,8 +19,8 @@ from stillhere.kinds import KINDS
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.draft import ShelfWrite
-from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Op
-from stillhere.store.shelf import find_shelf
+from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Op, Record
+from stillhere.store.shelf import encode_properties, find_shelf
 from stillhere.vault.codec import decode
 from stillhere.vault.image import Image
 
@@ -54,6 +55,12 @@ def accept(working: Working, account: bytes, kind: str) -> None:
     working.store.write(account, kind, note, device="operator", closed=True).result()
     set_gate(working, account, kind, "")
     compact(working, accept=[(account, kind)])
+
+
+def stands_in(record: Record) -> bool:
+    """Whether it is the first collection of a kind, as it is made where none was found."""
+    made = [hashlib.sha256(encode_properties(kind.first[1])).digest() for kind in KINDS.values()]
+    return not record.collection and record.digest in made
 
 
 def take_back(working: Working, account: bytes, kind: str) -> None:

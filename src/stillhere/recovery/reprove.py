@@ -12,7 +12,6 @@ What an older copy has is left alone: nobody could tell what was deleted after i
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
@@ -20,9 +19,8 @@ from functools import partial
 import msgspec
 
 from stillhere.errors import StillhereError
-from stillhere.kinds import KINDS
 from stillhere.kinds.item import Span
-from stillhere.recovery.accept import find_known, last_word, read_words, set_gate
+from stillhere.recovery.accept import find_known, last_word, read_words, set_gate, stands_in
 from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
@@ -30,7 +28,7 @@ from stillhere.rosters import DELETED, Item
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Record, State
 from stillhere.store.recovered import Recovered, add_recovered
-from stillhere.store.shelf import encode_properties, find_shelf
+from stillhere.store.shelf import find_shelf
 from stillhere.vault.anchor import Anchor
 from stillhere.vault.image import Image, load_image
 
@@ -154,8 +152,7 @@ def _take(shelf: ShelfWrite, item: Item, body: bytes | None) -> int:
 
 def _keep_both(shelf: ShelfWrite, item: Item, ours: Record, body: bytes) -> None:
     """Ours stays; but for a first collection that was made because none was found."""
-    made = [hashlib.sha256(encode_properties(kind.first[1])).digest() for kind in KINDS.values()]
-    if not item.collection and ours.digest in made:
+    if stands_in(ours):
         _take(shelf, item, body)
     elif not shelf.has_kept(body):
         shelf.keep_conflict(ours.collection, ours.href, body)

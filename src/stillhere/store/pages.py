@@ -101,6 +101,21 @@ def open_shelf(connection: sqlite3.Connection, row: ShelfRow) -> Shelf:
     return RowShelf(connection, row) if row.settled else PageShelf(connection, row)
 
 
+def read_positions(connection: sqlite3.Connection, row: ShelfRow) -> dict[tuple[str, str], int]:
+    """Where every record and tombstone of a shelf was changed last, by collection and name.
+
+    Raises Damaged where a page does not prove itself."""
+    if not row.settled:
+        roster = Page(connection, row.id).roster
+        return dict(
+            zip(zip(roster.collections, roster.hrefs, strict=True), roster.seqs, strict=True)
+        )
+    found = connection.execute(
+        "SELECT collection, href, seq FROM records WHERE shelf = ?", (row.id,)
+    )
+    return {(collection, href): seq for collection, href, seq in found}
+
+
 def settle(connection: sqlite3.Connection, row: ShelfRow) -> int:
     """Make a page into rows, once, in the transaction at hand; returns how many.
 

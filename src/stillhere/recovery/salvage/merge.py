@@ -1,6 +1,7 @@
 """Changes that only a damaged core has: acknowledged, and lost before any vault had them.
 
 find the rows whose positions lie beyond where the recovery found the end of their epoch
+    of a shelf that was not proven, those that are newer than what is there
     the newest of each record that can still be read, with its body proven
 write them as changes of today, in the order in which they were made
     what was changed since the recovery stays: the older revision goes into the history
@@ -21,7 +22,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillhere.errors import Closed, NotFound
+from stillhere.errors import Closed, Damaged, NotFound
+from stillhere.recovery.accept import last_word, read_words, stands_in
 from stillhere.recovery.salvage.heal import whence_of
 from stillhere.recovery.salvage.login import PROFILE, may_let_in
 from stillhere.recovery.salvage.rows import RecordRow
@@ -29,7 +31,9 @@ from stillhere.recovery.salvage.scan import Salvage, Shelf
 from stillhere.store.accounts import ACCOUNT, CREDENTIALS, DEVICES
 from stillhere.store.core import Core
 from stillhere.store.draft import ShelfWrite
-from stillhere.store.records import HEALED, SALVAGED, Op, Record, State, epoch_of, seq_of
+from stillhere.store.pages import read_positions
+from stillhere.store.records import ACCEPTED, HEALED, SALVAGED, Op, Record, State, epoch_of
+from stillhere.store.schema import snapshot
 from stillhere.store.shelf import find_shelf
 from stillhere.store.store import Store
 
@@ -44,13 +48,15 @@ that was lost."""
 
 class Merged(NamedTuple):
     """Of ``found`` changes beyond the end, so many are there again: as revisions that are seen
-    (``written``), as deletions, and in the history only. The others were there already, or could
-    not be taken."""
+    (``written``), as deletions, and in the history only; ``closed`` ones are of shelves that are
+    closed, and come in when these are open and the file is searched again. The others were there
+    already, or could not be taken."""
 
     found: int = 0
     written: int = 0
     deleted: int = 0
     history: int = 0
+    closed: int = 0
 
     def plus(self, other: Merged) -> Merged:
         """Both together."""
@@ -77,27 +83,45 @@ def merge(store: Store, salvage: Salvage) -> Merged:
             for first in range(0, len(ordered), IN_A_WRITE):
                 rows_now = ordered[first : first + IN_A_WRITE]
                 write = partial(_merge, restored, rows_now, whence)
-                with suppress(Closed, NotFound):  # closed, or erased since
-                    merged = merged.plus(store.write(*shelf, write, device="operator").result())
+                with suppress(NotFound):  # erased since
+                    try:
+                        done = store.write(*shelf, write, device="operator").result()
+                    except Closed:
+                        done = Merged(closed=len(rows_now))
+                    merged = merged.plus(done)
     return merged
 
 
+class _Known(NamedTuple):
+    """How much of a shelf is known: the recovered end of every past epoch, and, of one that was
+    not proven, where each of its records was changed last (None: the ends say all)."""
+
+    ends: dict[int, int]
+    positions: dict[Name, int] | None
+
+    def lacks(self, record: Record) -> bool:
+        """Whether this state of a record is newer than what is known; of one that was changed in
+        a later epoch nobody knows what it was before."""
+        epoch = epoch_of(record.seq)
+        if self.positions is None:
+            return self.ends.get(epoch, 0) < record.seq
+        last = self.positions.get(record[:2], 0)
+        return last < record.seq or epoch < epoch_of(last)
+
+
 def _find(core: Core, epoch: int, salvage: Salvage) -> dict[Shelf, dict[Name, Record]]:
-    """The newest state of each record that was changed beyond the end, by shelf."""
+    """The newest state of each record that was changed beyond what is known, by shelf."""
     index = salvage.index()
-    ends: dict[int, dict[int, int] | None] = {}
+    known: dict[int, _Known | None] = {}
     newest: dict[Shelf, dict[Name, Record]] = defaultdict(dict)
     for row in salvage.rows():
         shelf, record = index.shelf(row.shelf), row.record
-        if shelf is None:
+        if shelf is None or not epoch_of(record.seq) < epoch:
             continue
-        if row.shelf not in ends:
-            found = find_shelf(core.reader(), *shelf)
-            ends[row.shelf] = found.ends if found is not None else None
-        known, past = ends[row.shelf], epoch_of(record.seq)
-        if known is None or not past < epoch:
-            continue
-        if not known.get(past, 0) < record.seq <= index.last(row.shelf):
+        if row.shelf not in known:
+            known[row.shelf] = _read_known(core, shelf)
+        here = known[row.shelf]
+        if here is None or not here.lacks(record) or record.seq > index.last(row.shelf):
             continue
         if shelf[1] == ACCOUNT and not may_let_in(salvage, row):
             continue
@@ -105,6 +129,18 @@ def _find(core: Core, epoch: int, salvage: Salvage) -> dict[Shelf, dict[Name, Re
         if before is None or before.seq < record.seq:
             newest[shelf][record[:2]] = record
     return newest
+
+
+def _read_known(core: Core, shelf: Shelf) -> _Known | None:
+    sql = core.reader()
+    with snapshot(sql), suppress(Damaged):
+        row = find_shelf(sql, *shelf)
+        if row is None:
+            return None
+        if row.closed or last_word(read_words(sql, *shelf)).get("what") == ACCEPTED:
+            return _Known(row.ends, read_positions(sql, row))
+        return _Known(row.ends, None)
+    return None
 
 
 def _in_order(row: RecordRow) -> tuple[bool, int]:
@@ -158,7 +194,8 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
         last = max(since.get(name, 0), now.seq if now is not None else 0)
         brought, was = restored.get(name, (0, 0))
         again = last == brought and was < record.seq
-        free = epoch_of(last) <= epoch_of(record.seq) or again
+        free = again or (last < record.seq and epoch_of(last) <= epoch_of(record.seq))
+        free = free or (now is not None and stands_in(now))
         if record.state == State.DELETED:
             # one that the vault never had leaves its tombstone too: a phone may have it
             if free and record.collection in books and _is_empty(shelf, record, gone):
@@ -188,9 +225,8 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
 
 
 def _read_since(shelf: ShelfWrite, books: set[str], first: int) -> dict[Name, int]:
-    """Where what was changed in later epochs than that of a position was changed last."""
-    after = seq_of(epoch_of(first) + 1, 0)
-    changed = (record for book in books for record in shelf.changes(book, after).records)
+    """Where what was changed at a position or after it was changed last, tombstones included."""
+    changed = (record for book in books for record in shelf.changes(book, first - 1).records)
     return {record[:2]: record.seq for record in changed}
 
 

@@ -62,6 +62,7 @@ def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None
             written=merged.written,
             deleted=merged.deleted,
             history=merged.history,
+            on_closed=merged.closed,
             held=held or 0,
             verdicts=tally.verdicts,
         )
