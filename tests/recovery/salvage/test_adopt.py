@@ -188,6 +188,21 @@ def spoil(path: Path) -> None:
     path.write_bytes(data)
 
 
+def test_a_core_of_another_service_gives_nobody(service: Service) -> None:
+    folder = service.folder / "another"
+    folder.mkdir()
+    another = make_service(folder)
+    with another.at_work() as working:
+        make(working, "mallory")
+        core = copy_core(another, working, folder / "old")
+    with service.at_work() as working:
+        make(working, "anna")
+    with service.recovered() as working:
+        told = salvaged(working, core)
+        assert (told["accounts"], told["found_beyond"]) == (0, 0)
+        assert names(working) == ["anna"]
+
+
 def test_everybody_of_many_is_made(service: Service) -> None:
     made: dict[bytes, str] = {}
 

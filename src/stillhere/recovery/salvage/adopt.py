@@ -1,5 +1,6 @@
 """Accounts that no vault knows: made in the lost core, and lost before any vault had a change.
 
+see that the file is of this service: it has an account that is known here
 find whose account's shelf the core does not have, and never erased
     go on only with those of whom a row is there that could be merged
 keep a key for each in the vault, a new one if none came out of it
@@ -57,9 +58,12 @@ def adopt(working: Working, salvage: Salvage) -> int:
 def _find(working: Working, salvage: Salvage) -> set[bytes]:
     """The accounts that there are in the file alone, with something on a shelf."""
     sql, index = working.core.reader(), salvage.index()
+    shelves = index.shelves()
+    if not any(_is_ours(sql, account) for account, _ in shelves.values()):
+        return set()  # another service's core, for all that anybody can tell: ids are random
     unknown = {
         account
-        for number, (account, kind) in index.shelves().items()
+        for number, (account, kind) in shelves.items()
         if kind == ACCOUNT and index.last(number) and not _is_known(sql, account)
     }
     found: set[bytes] = set()
@@ -72,6 +76,11 @@ def _find(working: Working, salvage: Salvage) -> set[bytes]:
         if past and there and (kind != ACCOUNT or may_let_in(salvage, row)):
             found.add(account)
     return found
+
+
+def _is_ours(sql: sqlite3.Connection, account: bytes) -> bool:
+    there = sql.execute("SELECT 1 FROM accounts WHERE account = ?", (account,)).fetchone()
+    return there is not None or is_erased(sql, account)
 
 
 def _is_known(sql: sqlite3.Connection, account: bytes) -> bool:
