@@ -156,7 +156,7 @@ def test_who_came_after_the_copy_is_there_with_everything(tmp_path: Path) -> Non
         assert phone.sync()[1] == {"first": 200, "second": 200}, "the vault is enough from now on"
 
 
-def test_what_was_closed_and_is_accepted_gets_the_rest_beside_the_server(tmp_path: Path) -> None:
+def test_what_was_closed_opens_with_what_the_file_has_beside_the_server(tmp_path: Path) -> None:
     core = Core(tmp_path, ["ana"])
     server = core.serve()
     with at_work(server, []), closing(Phone(server, *core.logins)) as phone:
@@ -172,9 +172,8 @@ def test_what_was_closed_and_is_accepted_gets_the_rest_beside_the_server(tmp_pat
     with at_work(recovery, []):
         assert recovery.wait_for("salvaged")["on_closed"] == 4
         assert answered(recovery, *core.logins) == 503
-        assert core.ask("accept", "ana")[0] == 0
-        code, words = core.ask("heal", "--salvage", str(file), "--json")
-        assert code == 0, words
+        code, words = core.ask("accept", "ana", "--salvage", str(file))
+        assert (code, words) == (0, "contacts of ana is open with 2 records\n")
         with closing(Phone(recovery, *core.logins)) as phone:
             assert sorted(phone.sync()[1]) == ["one", "two"]
             assert phone.card("one") == "hello"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Account, Home, Json
+from stillhere.cli.options import Account, Home, Json, Salvage
 from stillhere.cli.output import answer
 from stillhere.errors import BadInput
 
@@ -19,15 +19,19 @@ def run(
     undo: Annotated[
         bool, typer.Option("--undo", help="Close again what was accepted; phones keep theirs.")
     ] = False,
+    salvage: Salvage = None,
     as_json: Json = False,
 ) -> None:
     """Open what a recovery could not fully prove.
 
-    The account gets what could be proven; what could not stays in the report.
+    The account gets what could be proven; what could not stays in the report. With --salvage it
+    also gets what damaged cores have of it, before any phone looks.
     """
+    if undo and salvage:
+        raise BadInput("--undo takes nothing from a damaged core", safe="nothing was changed")
     if undo:
         return _undo(account, home, kind, as_json=as_json)
-    from stillhere.recovery.accept import accept
+    from stillhere.recovery.salvage.salvage import accept_filled, check_files
     from stillhere.server.core import opened
     from stillhere.server.people import closed_kinds, count_records, find
     from stillhere.status.words import count
@@ -37,8 +41,9 @@ def run(
         kinds = [kind] if kind else closed_kinds(core.working.core, found)
         if not kinds:
             raise BadInput(f"nothing of {account} is closed", safe="nothing was changed")
+        check_files(core.home, salvage or ())
         for each in kinds:
-            accept(core.working, found, each)
+            accept_filled(core.working, found, each, salvage or ())
         records = {each: count_records(core.store, found, each) for each in kinds}
     lines = [
         f"{each} of {account} is open with {count(n, 'record')}" for each, n in records.items()

@@ -112,7 +112,7 @@ def _salvaged(facts: dict[str, object]) -> str:
             "deleted something": n["deleted"],
             "went into the history": n["history"],
             "there already, or not to be taken": rest,
-            "wait on closed shelves, for accept and then heal --salvage": n["on_closed"],
+            "wait on closed shelves, for accept --salvage": n["on_closed"],
         }
         what = ", ".join(f"{number:,} {how}" for how, number in parts.items() if number)
         told += f"; of {count(n['found_beyond'], 'change')} that no vault had {what}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -29,8 +29,11 @@ Word = dict[str, str | int]
 _words: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(dict[str, Any])
 
 
-def accept(working: Working, account: bytes, kind: str) -> None:
-    """Open a closed shelf with what it has, and write that to the vault as its new base.
+def accept(
+    working: Working, account: bytes, kind: str, fill: Callable[[], object] = lambda: None
+) -> None:
+    """Open a closed shelf with what it has, and write that to the vault as its new base. ``fill``
+    may add to it first: devices drop what they find missing when it opens.
 
     Raises BadInput when the shelf is not closed, NotFound when its key is lost. One that was
     cut short is finished by the next."""
@@ -53,6 +56,7 @@ def accept(working: Working, account: bytes, kind: str) -> None:
             shelf.put_collection(*KINDS[kind].first, KINDS[kind].collection)
 
     working.store.write(account, kind, note, device="operator", closed=True).result()
+    fill()
     set_gate(working, account, kind, "")
     compact(working, accept=[(account, kind)])
 

@@ -174,7 +174,7 @@ def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     if shelf.verdict == CLOSED:
         yield "  stillhere heal --vault DIR opens it if another copy of the vault proves it;"
         yield f"  stillhere accept opens it with the {back} that could be proven;"
-        yield "  stillhere heal --salvage FILE adds what is left in the old core's file;"
+        yield "  with --salvage FILE it adds what is left in the old core's file;"
         yield "  devices then drop what is not among them"
     if shelf.accepted:
         yield f"  stillhere accept {shlex.quote(account)} --undo closes it again"

@@ -10,8 +10,12 @@ from tests.rooms import CONTACTS, Service, bodies, delete, make_service, put, qu
 
 from stillhere.errors import Closed
 from stillhere.recovery.accept import accept
+from stillhere.recovery.salvage.merge import merge
+from stillhere.recovery.salvage.salvage import accept_filled
+from stillhere.recovery.salvage.scan import Salvage
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
+from stillhere.store import ACCOUNT
 
 ALL = {
     "edited.vcf": b"edited after",
@@ -74,6 +78,33 @@ def test_once_it_is_accepted_the_same_file_gives_what_it_lacks(
         assert book.properties == RENAMED, "and not of the one that was made because there was none"
     again = salvaged(working, core)
     assert (again["written"], again["deleted"], again["history"]) == (0, 0, 0)
+
+
+def test_it_opens_with_what_the_file_has(closed: tuple[Working, bytes, Core]) -> None:
+    working, anna, core = closed
+
+    def fill() -> None:
+        with Salvage(core.path) as damaged:
+            merge(working.store, damaged, (anna, CONTACTS))
+        with pytest.raises(Closed):
+            bodies(working, anna)
+
+    accept(working, anna, CONTACTS, fill)
+    assert bodies(working, anna) == ALL
+    assert salvaged(working, core)["written"] == 0
+
+
+def test_an_account_that_is_accepted_has_its_name_again(service: Service) -> None:
+    with service.at_work() as working:
+        anna = working.store.accounts.create("anna")
+        compact(working)
+        core = copy_core(service, working, service.folder / "old")
+    for name in service.objects("ledger/account/") + service.objects("journal/"):
+        (service.place / name).unlink()
+    with service.recovered() as working:
+        assert [row.name for row in working.store.accounts.list()] != ["anna"]
+        accept_filled(working, anna, ACCOUNT, [core.path])
+        assert [row.name for row in working.store.accounts.list()] == ["anna"]
 
 
 def test_what_was_changed_since_it_was_accepted_stays(

@@ -63,11 +63,14 @@ class Merged(NamedTuple):
         return Merged(*map(sum, zip(self, other, strict=True)))
 
 
-def merge(store: Store, salvage: Salvage) -> Merged:
-    """Merge what the file has beyond the recovered end. Raises Unavailable, Fenced; what was
-    merged until then stays, and is not merged again."""
+def merge(store: Store, salvage: Salvage, only: Shelf | None = None) -> Merged:
+    """Merge what the file has beyond the recovered end, or what it has for ``only`` one shelf,
+    which may be closed. Raises Unavailable, Fenced; what was merged until then stays, and is not
+    merged again."""
     whence = whence_of(salvage)
     newest = _find(store.core, store.epoch, salvage)
+    if only is not None:
+        newest = {only: newest.get(only, {})}
     merged = Merged(found=sum(map(len, newest.values())))
     for batch in _batches(newest):
         rows: dict[Shelf, dict[Name, RecordRow]] = defaultdict(dict)
@@ -85,7 +88,9 @@ def merge(store: Store, salvage: Salvage) -> Merged:
                 write = partial(_merge, restored, rows_now, whence)
                 with suppress(NotFound):  # erased since
                     try:
-                        done = store.write(*shelf, write, device="operator").result()
+                        done = store.write(
+                            *shelf, write, device="operator", closed=shelf == only
+                        ).result()
                     except Closed:
                         done = Merged(closed=len(rows_now))
                     merged = merged.plus(done)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stillhere.errors import BadInput
+from stillhere.recovery.accept import accept
 from stillhere.recovery.heal import name_again
 from stillhere.recovery.report import tally_verdicts
 from stillhere.recovery.salvage.adopt import adopt
@@ -66,3 +67,18 @@ def salvage(working: Working, files: Sequence[Path], announce: Announce) -> None
             held=held or 0,
             verdicts=tally.verdicts,
         )
+
+
+def accept_filled(working: Working, account: bytes, kind: str, files: Sequence[Path]) -> None:
+    """Accept a shelf as it was found, and open it with what each file has of it besides.
+
+    Raises BadInput, NotFound and Unavailable as ``accept`` does."""
+
+    def fill() -> None:
+        for path in files:
+            with Salvage(path) as damaged:
+                merge(working.store, damaged, (account, kind))
+
+    accept(working, account, kind, fill)
+    if files:
+        name_again(working)
