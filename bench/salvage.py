@@ -148,7 +148,7 @@ def _recover(shell: Path, damaged: Path) -> Bodies:
         )
     found = _digests(_read(target, _RECORDS))
     orphans = _digests(
-        _read(target, "SELECT c0, c1, c2, c11 FROM lost_and_found WHERE nfield = 12 AND c4 = 0")
+        _read(target, "SELECT c0, c1, c2, c14 FROM lost_and_found WHERE nfield = 15 AND c4 = 0")
     )
     return orphans | found
 

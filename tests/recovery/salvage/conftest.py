@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import pytest
 from tests.recovery.salvage.damage import Core
-from tests.rooms import CONTACTS, contents, make_service, quick_folder
+from tests.rooms import CONTACTS, Service, contents, make_service, quick_folder
 
 from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.store import NewAccount, ShelfWrite
+from stillhere.store import core as core_of
 
+HOUR = 3600.0
 PEOPLE = 12
 RECORDS = 60
 SIZES = (0, 40, 300, 6_000, 50_000)  # of photographs in cards: some fill pages of their own
@@ -61,9 +63,15 @@ def lose(folder: Path, people: int, records: int) -> Lost:
         _fill(working, people, records)
         compact(working)
         rows = Core(service.home / "core.sqlite", contents(working)).copy(folder / "rows")
-    with service.recovered() as working:
-        pages = Core(service.home / "core.sqlite", contents(working)).copy(folder / "pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_of, "CHECKPOINT_S", HOUR)  # else its log is moved as it is made
+        pages = _recover(service, folder)
     return Lost(rows, pages)
+
+
+def _recover(service: Service, folder: Path) -> Core:
+    with service.recovered() as working:
+        return Core(service.home / "core.sqlite", contents(working)).copy(folder / "pages")
 
 
 def _fill(working: Working, people: int, records: int) -> None:

@@ -13,11 +13,14 @@ from tests.recovery.salvage.tail import behind, lost
 from tests.rooms import CONTACTS, Service, bodies, image_of, make_service, put, quick_folder
 
 from stillhere.errors import Unavailable
+from stillhere.kinds import KINDS
+from stillhere.kinds.item import Span
 from stillhere.replication.start import Working
 from stillhere.server.learned import list_others, read_notes
 from stillhere.server.people import read_people
 from stillhere.status.person import lines
-from stillhere.store import ACCOUNT, BadLogin, NewAccount
+from stillhere.store import ACCOUNT, BadLogin, NewAccount, ShelfWrite
+from stillhere.store.accounts import begin
 from stillhere.vault.keys import key_copies
 
 Zoe = list[tuple[bytes, str]]
@@ -84,6 +87,30 @@ def test_an_account_that_no_vault_had_is_one_again(service: Service, how: How) -
         assert lets_in(working, "zoe", phone)
 
 
+def test_everything_of_every_kind_comes_with_it(service: Service) -> None:
+    kind, span = KINDS["calendar"], Span(1_000, 4_600, exact=True)
+
+    def write(shelf: ShelfWrite) -> None:
+        begin(kind, shelf)
+        shelf.put(kind.first[0], "a.ics", b"an event", uid="a", component="VEVENT", span=span)
+
+    def after(working: Working, made: Zoe) -> None:
+        zoe(working, made)
+        for account in (working.store.accounts.find("anna"), made[0][0]):
+            working.store.write(account, kind.name, write).result(60)
+
+    for how, name in ((lost, "lost"), (behind, "behind")):
+        folder = service.folder / name
+        folder.mkdir()
+        with how(make_service(folder), others, after) as (working, ((account, _),), core):
+            salvaged(working, core)
+            for one in (working.store.accounts.find("anna"), account):
+                with working.store.read(one, kind.name) as shelf:
+                    (found,) = shelf.all_bodies(kind.first[0])
+                    assert (found[0].span, found[1]) == (span, b"an event")
+                    assert [book.name for book in shelf.collections()] == [kind.first[0]]
+
+
 def test_it_says_whence_it_came(service: Service) -> None:
     with behind(service, others, zoe) as (working, ((account, _),), core):
         salvaged(working, core)
@@ -93,6 +120,7 @@ def test_it_says_whence_it_came(service: Service) -> None:
         assert second.startswith("2 changes came back that only the damaged core core.sqlite had")
     (service.home / "stillhere.toml").write_text(f'vault = "{service.place}"\n')
     (report,) = read_people(service.home, "zoe")
+    assert [shelf.kind for shelf in report.shelves] == [ACCOUNT, CONTACTS]
     assert not report.complete
     said = list(lines(report))
     problem = "  not proven: no copy of the vault had this account; what is here is from the"

@@ -48,7 +48,9 @@ def adopt(working: Working, salvage: Salvage) -> int:
     made = 0
     for account in sorted(_find(working, salvage)):
         if _keep_key(working, account):
-            working.store.install(partial(_add, working, account, whence), durable=True).result()
+            had = _kinds_of(salvage, account)
+            add = partial(_add, working.identity.epoch, account, had, whence)
+            working.store.install(add, durable=True).result()
             note = partial(_note, whence=whence)
             working.store.write(account, ACCOUNT, note, device="operator").result()
             made += 1
@@ -111,16 +113,23 @@ def _find_key(core: Core, account: bytes, sql: sqlite3.Connection) -> bytes:
     return key
 
 
-def _add(working: Working, account: bytes, whence: str, sql: sqlite3.Connection) -> None:
+def _kinds_of(salvage: Salvage, account: bytes) -> set[str]:
+    """The kinds of which it had anything in the file."""
+    index = salvage.index()
+    shelves = index.shelves().items()
+    return {kind for number, (a, kind) in shelves if a == account and index.last(number)}
+
+
+def _add(epoch: int, account: bytes, had: set[str], whence: str, sql: sqlite3.Connection) -> None:
     """Its shelves, those that are not there yet, and the name of one whose name is not known."""
     problem = f"no copy of the vault had this account; what is here is from {whence}"
     verdict = Verdict(0, 0, 0, [], [problem], time.time_ns() // 1_000_000)
-    ends = find_ends([(0, {})], working.identity.epoch)
+    ends = find_ends([(0, {})], epoch)
     for kind in _missing(sql, account, RECOVERY_ORDER):
         add_shelf(sql, account, kind)
         sql.execute(
             "UPDATE shelves SET ends = ?, verdict = ? WHERE account = ? AND kind = ?",
-            (_encode(ends), _encode(verdict), account, kind),
+            (_encode(ends), _encode(verdict) if kind in had else None, account, kind),
         )
     name = LOST_NAME + account.hex()
     sql.execute(

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from stillhere.errors import BadInput
+from stillhere.kinds.item import NO_SPAN
 from stillhere.recovery.salvage.rows import RecordRow
 from stillhere.recovery.salvage.scan import Salvage
 from stillhere.store.accounts import CREDENTIALS, DEVICES, Device, Password, Profile, fold_name
@@ -35,7 +36,7 @@ def may_let_in(salvage: Salvage, row: RecordRow) -> bool:
 def is_login(record: Record, body: bytes | None) -> bool:
     """Whether a record, or a tombstone without a body, may be on an account's own shelf."""
     name = record[:2]
-    if record.uid or record.component or record.media_type:
+    if record.uid or record.component or record.media_type or record.span != NO_SPAN:
         return False
     of_device = record.collection == DEVICES and _DEVICE.fullmatch(record.href) is not None
     if body is None:
