@@ -29,7 +29,7 @@ def leave_behind(vault: Vault, newest: int) -> None:
     or segments are missing at their end. A recovery from one of them alone would be refused, or
     lack what was acknowledged since."""
     copies = vault.backend
-    if isinstance(copies, Copies):
+    if isinstance(copies, Copies) and len(copies.written) > 1:
         behind = [copy for copy in copies.written if _is_behind(vault, copy, newest)]
         if len(behind) == len(copies.written):  # each has lost something, and all are needed
             behind = [copy for copy in behind if not _begun_there(copy, newest)]
@@ -88,7 +88,7 @@ def complete(vault: Vault, name: str) -> None:
     """See that every copy has a writer's last segment: its create may have come as far as some of
     them, and the next epoch counts it."""
     copies = vault.backend
-    if isinstance(copies, Copies):
+    if isinstance(copies, Copies) and len(copies.written) > 1:
 
         def prove(name: str, data: bytes) -> bytes:
             copies.proof(name, data)
