@@ -37,7 +37,7 @@ def run(options: Options) -> dict[str, Any]:
     count = 200 if options.quick else 1000
     cards = make_cards(seed=7, count=count)
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in SERVERS}
-    absent = {name: why for name in SERVERS if (why := _why_absent(name, options))}
+    absent = {name: why for name in SERVERS if (why := why_absent(name, options))}
     for number in range(options.rounds):
         for name in SERVERS:
             if name not in absent:
@@ -48,7 +48,7 @@ def run(options: Options) -> dict[str, Any]:
         "cards": count,
         "rounds": rounds,
         "medians": medians,
-        "times_stillhere_is_better": _compare(rounds),
+        "times_stillhere_is_better": compare(rounds),
         "absent": absent,
         "notes": [
             "Stillhere answers a PUT once its segment is durable in the vault: fsync, link, fsync.",
@@ -60,7 +60,8 @@ def run(options: Options) -> dict[str, Any]:
     }
 
 
-def _why_absent(name: str, options: Options) -> str:
+def why_absent(name: str, options: Options) -> str:
+    """Why a server can not be measured here; "" where it can."""
     if name == "stillhere" or (options.tools / name).exists():
         return ""
     return f"no {name} in {options.tools}"
@@ -112,7 +113,7 @@ def _read_all(server: Server, book: str, cards: list[tuple[str, bytes]]) -> dict
         "search_ms": (dav.search(book, server.login, SOUGHT), dav.count_cards, _count(cards)),
         "no_change_sync_ms": (dav.sync(book, server.login, token), dav.count_cards, 0),
     }
-    found = {name: _time_read(connection, *read) for name, read in reads.items()}
+    found = {name: time_read(connection, *read) for name, read in reads.items()}
     connection.close()
     return found
 
@@ -123,7 +124,7 @@ def _count(cards: list[tuple[str, bytes]]) -> int:
     return sum(SOUGHT in name[1].decode().lower() for name in names if name)
 
 
-def _time_read(
+def time_read(
     connection: Connection, request: bytes, count: Callable[[bytes], int], expected: int
 ) -> float:
     times: list[float] = []
@@ -139,7 +140,7 @@ def _time_read(
     return statistics.median(times)
 
 
-def _compare(rounds: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
+def compare(rounds: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
     """How many times better ours is than each peer: within each round, then the median."""
     ours = rounds["stillhere"]
     compared = [*HIGHER_IS_BETTER, *(name for name in ours[0] if "put" not in name)]

@@ -1,8 +1,8 @@
-"""CardDAV requests as ready bytes, and the few answers the benches look into.
+"""CardDAV and CalDAV requests as ready bytes, and the few answers the benches look into.
 
 RFC 4918 (PROPFIND), RFC 5689 (extended MKCOL), RFC 6352 (addressbook-multiget and
 addressbook-query),
-RFC 6578 (sync-collection).
+RFC 6578 (sync-collection), RFC 4791 (MKCALENDAR, calendar-query, calendar-multiget).
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 XML = '<?xml version="1.0" encoding="utf-8"?>'
 NAMESPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
+CALENDARS = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
 TOKEN = re.compile(rb"<(?:\w+:)?sync-token[^>]*>\s*([^<\s]+)\s*<")
+EVENT_HREF = re.compile(rb"<(?:\w+:)?href[^>]*>[^<]*\.ics\s*</")
 CARD_HREF = re.compile(rb"<(?:\w+:)?href[^>]*>[^<]*\.vcf\s*</")
 
 
@@ -120,6 +123,33 @@ def search(path: str, login: Login, words: str) -> bytes:
     return request("REPORT", path, login, body.encode(), depth="1")
 
 
+def make_calendar(path: str, login: Login) -> bytes:
+    """MKCALENDAR of a calendar for events."""
+    return request("MKCALENDAR", path, login)
+
+
+def month(path: str, login: Login, start: datetime, end: datetime, *, data: bool = False) -> bytes:
+    """calendar-query for the events in a time: their ETags, and with `data` the events."""
+    wanted = "<D:getetag/>" + ("<C:calendar-data/>" if data else "")
+    body = (
+        f"{XML}<C:calendar-query {CALENDARS}><D:prop>{wanted}</D:prop><C:filter>"
+        '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">'
+        f'<C:time-range start="{start:%Y%m%dT%H%M%SZ}" end="{end:%Y%m%dT%H%M%SZ}"/>'
+        "</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
+    )
+    return request("REPORT", path, login, body.encode(), depth="1")
+
+
+def calendar_multiget(path: str, login: Login, hrefs: Iterable[str]) -> bytes:
+    """calendar-multiget of whole events; `hrefs` are absolute paths."""
+    listed = "".join(f"<D:href>{href}</D:href>" for href in hrefs)
+    body = (
+        f"{XML}<C:calendar-multiget {CALENDARS}><D:prop><D:getetag/><C:calendar-data/></D:prop>"
+        f"{listed}</C:calendar-multiget>"
+    )
+    return request("REPORT", path, login, body.encode(), depth="1")
+
+
 def read_token(answer: bytes) -> str:
     """The sync token of a sync-collection answer. Raises ValueError if there is none."""
     found = TOKEN.search(answer)
@@ -131,6 +161,11 @@ def read_token(answer: bytes) -> str:
 def count_cards(answer: bytes) -> int:
     """How many cards a multistatus names."""
     return len(CARD_HREF.findall(answer))
+
+
+def count_events(answer: bytes) -> int:
+    """How many items of a calendar a multistatus names."""
+    return len(EVENT_HREF.findall(answer))
 
 
 def count_bodies(answer: bytes) -> int:

@@ -26,6 +26,7 @@ BENCHES = (
     "stage",
     "restore",
     "carddav",
+    "calendars",
     "write_path",
     "buckets",
     "growth",

@@ -33,7 +33,7 @@ from stillhere.store.schema import connect
 from stillhere.store.shelf import find_shelf
 from vaults import Vault, build
 
-INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # as a shelf settles
+INSERT = f"INSERT INTO records VALUES ({', '.join('?' * 15)})"  # as a shelf settles
 
 Row = tuple[Any, ...]
 
