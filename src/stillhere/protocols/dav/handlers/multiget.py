@@ -3,6 +3,8 @@ with their bodies."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stillhere.protocols.dav.grammar import webdav
 from stillhere.protocols.dav.grammar.dialect import Multiget
 from stillhere.protocols.dav.grammar.paths import BadPath, Level, is_plain, read_href
@@ -11,25 +13,29 @@ from stillhere.protocols.dav.handlers.answer import Answer, missing, multistatus
 from stillhere.protocols.dav.handlers.items import Content, item_writer
 from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.request import Request
-from stillhere.store import Shelf
+from stillhere.store import Collection, Shelf
 
 FEW = 60
 """Items that are given at once; more are given in a thread."""
 
 
-async def multiget(request: Request, asked: Multiget, data: Content) -> Answer:
-    """Gives the items that were asked for, and 404 for names that are none; ``data`` is what is
-    given of a body.
+async def multiget(
+    request: Request, asked: Multiget, giving: Callable[[Collection], Content]
+) -> Answer:
+    """Gives the items that were asked for, and 404 for names that are none; ``giving``
+    says what is given of a body.
 
     Held items are left out: a device skips what is left out, and takes anything else for the
     item (guard 3).
     """
     if len(asked.hrefs) <= FEW:
-        return request.read(lambda shelf: _give(request, shelf, asked, data))
-    return await request.read_long(lambda shelf: _give(request, shelf, asked, data))
+        return request.read(lambda shelf: _give(request, shelf, asked, giving))
+    return await request.read_long(lambda shelf: _give(request, shelf, asked, giving))
 
 
-def _give(request: Request, shelf: Shelf, asked: Multiget, data: Content) -> Answer:
+def _give(
+    request: Request, shelf: Shelf, asked: Multiget, giving: Callable[[Collection], Content]
+) -> Answer:
     collection = shelf.collection(request.place.collection)
     if collection is None:
         return missing()
@@ -38,7 +44,7 @@ def _give(request: Request, shelf: Shelf, asked: Multiget, data: Content) -> Ans
     names = {href: _name(request, href, path) for href in asked.hrefs}
     wanted = list({name for name in names.values() if name})
     found = {record.href: (record, body) for record, body in shelf.bodies(collection.name, wanted)}
-    write = item_writer(subject, asked.wanted, data)
+    write = item_writer(subject, asked.wanted, giving(collection))
     responses: list[str | bytes] = []
     for href, name in names.items():
         record, body = found.get(name, (None, None))

@@ -71,7 +71,7 @@ def _answer(
     size = 0
     for record, body in items:
         if thread_time() >= end:
-            return _refuse(f"this search takes longer than {limits.search_s} s")
+            return refuse(f"this search takes longer than {limits.search_s} s")
         if not search.passes(record, body):
             continue
         if len(responses) == search.limit:
@@ -80,10 +80,11 @@ def _answer(
         response = write_held(record) if body is None else write(record, body)
         size += len(response)
         if size > limits.answer:
-            return _refuse(f"this answer would be longer than {limits.answer} bytes")
+            return refuse(f"this answer would be longer than {limits.answer} bytes")
         responses.append(response)
     return multistatus(responses)
 
 
-def _refuse(detail: str) -> Answer:
+def refuse(detail: str) -> Answer:
+    """507 for what is too much for one answer; nothing of it is sent."""
     return precondition(507, webdav.WITHIN_LIMITS, detail=f"{detail}; ask for less, or in parts")
