@@ -286,6 +286,7 @@ def test_who_was_erased_is_not_counted_from_the_core(tail: Left) -> None:
 
 def test_of_a_core_alone_what_can_be_read_is_counted_and_nothing_is_proven(left: Left) -> None:
     seen = survey([], None, lambda *_: None, seconds=5, cores=[left.core.path])
+    assert seen.kinds.keys() == {"", *KINDS}, "of other kinds nothing has begun"
     figures = seen.kinds[CONTACTS]
     assert exact(figures) == (0, PEOPLE * (RECORDS - 1), 0)
     assert (figures.shelves, figures.lacking) == (PEOPLE, Range(PEOPLE, PEOPLE))

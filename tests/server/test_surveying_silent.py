@@ -31,12 +31,15 @@ class Disks:
         self.places: set[str] = set()
         self.after = 0  # reads that still succeed
         self.failing = False
+        self.slow_s = 0.0
         self.thawed = threading.Event()
 
     def ask(self, place: str) -> None:
         if not any(place.startswith(one) for one in self.places):
             return
-        if self.after > 0:
+        if self.slow_s:
+            time.sleep(self.slow_s)
+        elif self.after > 0:
             self.after -= 1
         elif self.failing:
             raise BackendError(f"{place} can't be read")
@@ -68,6 +71,18 @@ def reads_to_open(disks: Disks, left: Left, *others: Left) -> int:
     disks.places, disks.after = {str((left, *others)[-1].place)}, 1 << 30
     left.survey(*(other.place for other in others), seconds=0, anew=True)
     return (1 << 30) - disks.after
+
+
+def test_a_copy_that_is_slow_and_goes_on_is_waited_for(
+    left: Left, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it takes longer than it may say nothing."""
+    whole = left.survey(seconds=0, anew=True).kinds
+    monkeypatch.setattr(sources, "ANSWER_S", 60)
+    disks.places, disks.slow_s = {str(left.place)}, 0.05
+    began = time.monotonic()
+    assert left.survey(seconds=0, anew=True).kinds == whole
+    assert time.monotonic() - began > sources.OPEN_S
 
 
 def test_a_copy_that_hangs_when_it_is_opened(

@@ -10,7 +10,7 @@ look    one shelf, loaded and proven
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -99,8 +99,14 @@ class Source:
         return load_image(self._anchor.source(account, kind), data_key, packed=True)
 
 
-def open_source(places: Sequence[Place], kit: Kit, kinds: Iterable[str]) -> Source:
-    """Open what is left of a copy of the vault, or of several as one, and list it.
+def open_source(
+    places: Sequence[Place],
+    kit: Kit,
+    kinds: Iterable[str],
+    pulse: Callable[[], object] = lambda: None,
+) -> Source:
+    """Open what is left of a copy of the vault, or of several as one, and list it; ``pulse`` is
+    told that it goes on.
 
     Raises NotAVault, FutureVault, WrongKit; Unavailable when it can't be read."""
     checked, refusal = look(places, kit)
@@ -110,7 +116,7 @@ def open_source(places: Sequence[Place], kit: Kit, kinds: Iterable[str]) -> Sour
     try:
         epoch = checked.epochs[-1].number
         anchor = read_anchor(vault, checked.journal_keys, epoch, ends=checked.ends)
-        scan = _scan(checked, anchor, kinds)
+        scan = _scan(checked, anchor, kinds, pulse)
     except (BackendError, Damaged) as error:
         raise Unavailable(error.what, safe="nothing was changed", hint=error.hint) from error
     if refusal:
@@ -118,11 +124,13 @@ def open_source(places: Sequence[Place], kit: Kit, kinds: Iterable[str]) -> Sour
     return Source(", ".join(map(str, places)), checked, anchor, scan)
 
 
-def _scan(checked: Checked, anchor: Anchor, kinds: Iterable[str]) -> Scan:
+def _scan(
+    checked: Checked, anchor: Anchor, kinds: Iterable[str], pulse: Callable[[], object]
+) -> Scan:
     scan = Scan()
     kinds = sorted({*kinds, *anchor.root.buckets})
     for kind in kinds:
-        _scan_ledger(scan, anchor, kind)
+        _scan_ledger(scan, anchor, kind, pulse)
     _scan_tail(scan, anchor)
     keyed = set(list_keys(checked.vault))
     for kind in sorted(kinds, key=lambda kind: kind != ACCOUNT):  # an account's own comes first
@@ -157,9 +165,10 @@ def _is_broken(anchor: Anchor, shelf: Shelf) -> bool:
     return (kind, bucket_of(account, anchor.vault.bucket_bits)) in anchor.broken
 
 
-def _scan_ledger(scan: Scan, anchor: Anchor, kind: str) -> None:
+def _scan_ledger(scan: Scan, anchor: Anchor, kind: str, pulse: Callable[[], object]) -> None:
     packs = bad_packs = 0
     for bucket in anchor.buckets(kind):
+        pulse()
         manifest = anchor.manifest(kind, bucket)
         if manifest is None:
             continue

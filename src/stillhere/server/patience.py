@@ -57,10 +57,9 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     return done.result()
 
 
-def while_moving(seconds: float, work: Callable[[], T], since: Callable[[], float]) -> T:
-    """What `work` returns or raises; Unavailable when it has not moved on for so many seconds,
-    as `since` says by the monotonic clock. It is left behind then."""
-    done = start(work)
+def while_moving(seconds: float, done: Future[T], since: Callable[[], float]) -> T:
+    """What work that was started returns or raises; Unavailable when it has not moved on for so
+    many seconds, as `since` says by the monotonic clock. It is left behind then."""
     while wait({done}, LOOK_S).not_done:
         if time.monotonic() - since() > seconds:
             raise Unavailable(f"it did not answer for {seconds:g} s", safe="nothing was changed")

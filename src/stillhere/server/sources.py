@@ -16,15 +16,30 @@ from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.salvage.remains import Remains
 from stillhere.recovery.source import Source, open_source
 from stillhere.replication.witness import Seen, find_shortfall
-from stillhere.server.patience import start, while_moving, within
+from stillhere.server.patience import start, while_moving
 from stillhere.server.witness import file_of, recall
 from stillhere.vault.backends.place import Place, open_place
 from stillhere.vault.kit import Kit
 
 OPEN_S = 60.0
-"""How long a copy may take to be opened and listed."""
+"""How long a copy may say nothing while it is opened and listed."""
 ANSWER_S = 20.0
 """How long a source may take to answer about one shelf, or a file to be read on."""
+
+
+class Pulse:
+    """When work has moved on last, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def __call__(self) -> None:
+        """It moves on now."""
+        self._at = time.monotonic()
+
+    def since(self) -> float:
+        """When it did."""
+        return self._at
 
 
 @dataclass
@@ -76,9 +91,10 @@ class Sources:
         if len(self.reached) == len(self.apart) == 1:
             self.together, self.apart = self.apart[0], []
         elif self.reached and self.kit is not None:
-            work = partial(open_source, list(self.reached), self.kit, RECOVERY_ORDER)
+            pulse = Pulse()
+            work = partial(open_source, list(self.reached), self.kit, RECOVERY_ORDER, pulse)
             try:
-                self.together = within(OPEN_S, work)
+                self.together = while_moving(OPEN_S, start(work), pulse.since)
             except StillhereError as error:
                 if isinstance(error, Unavailable) and (silent := self.find_silent()):
                     self.leave_out(silent, error.what)
@@ -106,26 +122,26 @@ def open_sources(
 
 
 def _open(found: Sources, places: Sequence[str], kit: Kit, seen: Seen | None) -> None:
-    opening = {place: start(partial(_open_one, place, kit, seen)) for place in places}
-    deadline = time.monotonic() + OPEN_S
+    pulses = {place: Pulse() for place in places}
+    opening = {
+        place: start(partial(_open_one, place, kit, seen, pulse)) for place, pulse in pulses.items()
+    }
     for place, opened in opening.items():
-        if wait({opened}, max(0.0, deadline - time.monotonic())).not_done:
-            found.unopened[place] = _silent(place, f"it did not answer for {OPEN_S:g} s")
-            continue
         try:
-            source, found.behind[place] = opened.result()
+            source, behind = while_moving(OPEN_S, opened, pulses[place].since)
+            found.behind[place] = behind
             found.apart.append(source)
             found.reached.append(place)
         except NotAVault as error:
             found.unopened[place] = error
             found.reached.append(place)
         except StillhereError as error:
-            found.unopened[place] = error
+            found.unopened[place] = error if opened.done() else _silent(place, error.what)
 
 
-def _open_one(place: Place, kit: Kit, seen: Seen | None) -> tuple[Source, list[str]]:
+def _open_one(place: Place, kit: Kit, seen: Seen | None, pulse: Pulse) -> tuple[Source, list[str]]:
     """A copy, and what it lacks of what a witness has seen."""
-    source = open_source([place], kit, RECOVERY_ORDER)
+    source = open_source([place], kit, RECOVERY_ORDER, pulse)
     if seen is None:
         return source, []
     checked = source.checked
@@ -145,13 +161,9 @@ def _recall(kit: Kit, witness: Path | None) -> Seen | None:
 
 def _read(path: Path) -> Remains:
     """A damaged core, read to its end however long that takes, as long as it goes on."""
-    moved = [time.monotonic()]
-
-    def pulse() -> None:
-        moved[0] = time.monotonic()
-
+    pulse = Pulse()
     try:
-        return while_moving(ANSWER_S, partial(Remains, path, pulse), lambda: moved[0])
+        return while_moving(ANSWER_S, start(partial(Remains, path, pulse)), pulse.since)
     except Unavailable as error:
         raise _silent(str(path), error.what) from None
 

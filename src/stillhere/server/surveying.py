@@ -8,6 +8,7 @@ look for so many seconds, anew without a copy that falls silent; keep what was f
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stillhere.errors import BadInput, StillhereError, Unavailable
@@ -15,7 +16,7 @@ from stillhere.recovery.survey import ERROR, Figures, Silent, Survey
 from stillhere.server import sources
 from stillhere.server.incident import Desk
 from stillhere.server.memory import Memory
-from stillhere.server.patience import while_moving
+from stillhere.server.patience import start, while_moving
 from stillhere.server.recover import Tick, open_kit
 from stillhere.server.sources import Sources, open_sources
 from stillhere.status.outlook import Outlook, Share
@@ -157,7 +158,8 @@ def _look(work: Survey, opened: Sources, seconds: float | None, tick: Tick) -> b
             tick(done, total)
 
     try:
-        while_moving(sources.ANSWER_S, lambda: work.look(spent, telling), lambda: work.asking[1])
+        looking = start(partial(work.look, spent, telling))
+        while_moving(sources.ANSWER_S, looking, lambda: work.asking[1])
     except Silent as silent:
         opened.leave_out(silent.name, silent.why)
         return True

@@ -73,7 +73,8 @@ class Remains:
         self._numbers: dict[tuple[str, bytes], list[int]] = defaultdict(list)
         self._last = {number: index.last(number) for number in self._packed}
         for number, (account, kind) in index.shelves().items():
-            self._numbers[kind, account].append(number)
+            if number in self._packed or index.last(number):  # else it has not begun
+                self._numbers[kind, account].append(number)
         known = {number for numbers in self._numbers.values() for number in numbers}
         self.nameless: set[bytes] = set()
         for number in self._packed.keys() - known:
@@ -83,7 +84,7 @@ class Remains:
 
     @property
     def shelves(self) -> list[tuple[str, bytes]]:
-        """Those of which it is known whose they are, by kind and account."""
+        """Those with something on them of which it is known whose they are, by kind and account."""
         return list(self._numbers)
 
     @property
