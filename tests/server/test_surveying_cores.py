@@ -281,6 +281,12 @@ def test_who_was_erased_is_not_counted_from_the_core(tail: Left) -> None:
     assert seen.kinds == {}
 
 
+def test_a_core_of_another_service_is_left_out(tail: Left, left: Left) -> None:
+    seen = tail.survey(tail.core, left.core)
+    assert seen.kinds == tail.survey().kinds
+    assert "no account in common" in seen.unopened[str(left.core.path)].what
+
+
 # a core alone
 
 

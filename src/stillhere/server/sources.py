@@ -102,6 +102,23 @@ class Sources:
                     raise
         if self.together is None and not self.cores:
             raise next(iter(self.unopened.values()))
+        self._leave_out_strangers()
+
+    def _leave_out_strangers(self) -> None:
+        """Go on without cores that no account connects with the vault: of another service, for
+        all that anybody can tell, and nobody would be made out of them."""
+        if self.together is None:
+            return
+        ours = {account for _, account in self.together.scan.shelves} | self.together.erased
+        for core in list(self.cores):
+            if core.shelves and ours.isdisjoint(account for _, account in core.shelves):
+                self.cores.remove(core)
+                core.close()
+                self.unopened[core.name] = BadInput(
+                    f"{core.name} is left out: it has no account in common with the vault",
+                    safe="nothing was changed",
+                    hint="is it of this service? `survey --core` alone counts what it has",
+                )
 
 
 def open_sources(
