@@ -268,6 +268,24 @@ def test_a_core_that_lost_nothing_gives_nothing_new(service: Service, tmp_path: 
             assert shelf.last_seq >> 40 < working.identity.epoch
 
 
+@pytest.mark.parametrize("name", ["a\x01.vcf", "a/b.vcf", "..", "", "a" * 256, "b\r\n.vcf"])
+def test_what_no_door_could_have_named_is_not_taken(
+    service: Service, tmp_path: Path, name: str
+) -> None:
+    with service.at_work() as working:
+        anna = working.store.accounts.create("anna")
+        shutil.copytree(service.place, tmp_path / "behind")
+        put(working, anna, name, "body", uid="1")
+        put(working, anna, "good.vcf", "good", uid="a\x02")
+        put(working, anna, "better.vcf", "better", uid="a\tb")
+        core = copy_core(service, working, tmp_path / "old")
+    shutil.rmtree(service.place)
+    (tmp_path / "behind").rename(service.place)
+    with service.recovered() as working:
+        salvaged(working, core)
+        assert bodies(working, anna) == {"better.vcf": b"better"}
+
+
 def test_erased_accounts_stay_erased(cut: tuple[Working, bytes, Core]) -> None:
     working, anna, core = cut
     working.eraser.erase(anna, "anna")

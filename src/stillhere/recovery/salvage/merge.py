@@ -14,6 +14,7 @@ nobody is called otherwise than they were.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,6 +39,8 @@ from stillhere.store.shelf import find_shelf
 from stillhere.store.store import Store
 
 AT_ONCE = 64 << 20  # bytes of bodies that are taken in one reading of the file
+MAX_NAME = 255  # bytes
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 IN_A_WRITE = 200  # changes, so that others need not wait long
 
 Name = tuple[str, str]
@@ -121,7 +124,7 @@ def _find(core: Core, epoch: int, salvage: Salvage) -> dict[Shelf, dict[Name, Re
     newest: dict[Shelf, dict[Name, Record]] = defaultdict(dict)
     for row in salvage.rows():
         shelf, record = index.shelf(row.shelf), row.record
-        if shelf is None or not epoch_of(record.seq) < epoch:
+        if shelf is None or not 0 < epoch_of(record.seq) < epoch or not _is_plain(record):
             continue
         if row.shelf not in known:
             known[row.shelf] = _read_known(core, shelf)
@@ -134,6 +137,18 @@ def _find(core: Core, epoch: int, salvage: Salvage) -> dict[Shelf, dict[Name, Re
         if before is None or before.seq < record.seq:
             newest[shelf][record[:2]] = record
     return newest
+
+
+def _is_plain(record: Record) -> bool:
+    """Whether a record is called what a door lets it be called: nothing proves its names, and a
+    bit that fell over may have made of one what nobody could ask for, or no answer can carry."""
+    uid = record.uid.replace("\t", "").replace("\n", "")  # which a value may have
+    text = "".join((*record[:2], uid, record.component, record.media_type))
+    names = record[:2] if record.collection else record[1:2]
+    return _CONTROL.search(text) is None and all(
+        0 < len(name.encode()) <= MAX_NAME and "/" not in name and name not in (".", "..")
+        for name in names
+    )
 
 
 def _read_known(core: Core, shelf: Shelf) -> _Known | None:
