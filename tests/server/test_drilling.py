@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from tests.rooms import CONTACTS, Service, make_service, put, put_many, quick_fo
 from stillhere.cli import main
 from stillhere.config import Settings, save
 from stillhere.errors import BadInput, Unavailable, WrongKit
+from stillhere.kinds import RECOVERY_ORDER, order_of_stages
 from stillhere.recovery.drill import Drilled, Flaw, keep_drilled, past_drills
 from stillhere.recovery.workers import Workers
 from stillhere.replication.compact import compact
@@ -20,6 +21,7 @@ from stillhere.replication.start import Working
 from stillhere.server import drilling
 from stillhere.server.core import Opened
 from stillhere.server.drilling import drill
+from stillhere.store import ShelfWrite
 from stillhere.store.core import lock_home
 from stillhere.store.recovered import SCRATCH_FOLDER, files_beside
 from stillhere.store.schema import get_meta, set_meta
@@ -29,6 +31,7 @@ from stillhere.vault.backends.read_only import ReadOnly
 from stillhere.vault.kit import Kit
 
 PEOPLE = 5
+CALENDAR = "calendar"
 
 
 class Rehearsed:
@@ -45,10 +48,17 @@ class Rehearsed:
         self.kit = service.folder / "kit.txt"
         self.kit.write_text(service.kit.text())
 
-    def drill(self, sample: int = 0) -> Drilled:
+    def drill(self, sample: int = 0, stages: Sequence[str] = RECOVERY_ORDER) -> Drilled:
         settings = Settings(vault=str(self.service.place))
         core = Opened(self.service.home, settings, self.working)
-        return drill(core, self.kit, sample, lambda *_: None)
+        return drill(core, self.kit, sample, lambda *_: None, stages)
+
+    def add_event(self, account: bytes) -> None:
+        def write(shelf: ShelfWrite) -> None:
+            shelf.put_collection(CALENDAR, {}, "CALENDAR")
+            shelf.put(CALENDAR, "a.ics", b"an event")
+
+        self.working.store.write(account, CALENDAR, write).result(60)
 
     def vault(self) -> dict[str, tuple[bytes, int]]:
         """Every object: what is in it, and when it was changed."""
@@ -79,7 +89,7 @@ def test_everything_comes_back_and_nothing_is_left_of_it(
     assert (drilled.accounts, drilled.shelves, drilled.moving) == (PEOPLE, 2 * PEOPLE, 0)
     assert drilled.records == PEOPLE * 3 + 1 + sum_of_own(rehearsed)
     reached = [drilled.first_contact_s, drilled.mirrored_s, *drilled.stages.values()]
-    assert list(drilled.stages) == ["account", CONTACTS]
+    assert tuple(drilled.stages) == RECOVERY_ORDER
     assert [*reached, drilled.whole_s] == sorted([*reached, drilled.whole_s])
     assert rehearsed.vault() == before
     assert not (rehearsed.service.home / SCRATCH_FOLDER).exists()
@@ -103,6 +113,26 @@ def test_a_sample_is_as_many_accounts_as_were_asked_for(rehearsed: Rehearsed) ->
     assert drilled.whole_s is None
     assert rehearsed.drill(sample=99).accounts == PEOPLE
     assert rehearsed.vault() == before
+
+
+def test_a_sample_comes_back_with_everything_that_it_has(rehearsed: Rehearsed) -> None:
+    for account in rehearsed.people:
+        rehearsed.add_event(account)
+    compact(rehearsed.working)
+    drilled = rehearsed.drill(sample=PEOPLE)
+    assert (drilled.flaws, drilled.shelves) == ([], 3 * PEOPLE)
+    for pack in (rehearsed.service.place / "ledger" / CALENDAR).iterdir():
+        pack.unlink()
+    drilled = rehearsed.drill(sample=PEOPLE)
+    assert {flaw.kind for flaw in drilled.flaws} == {CALENDAR}
+    assert drilled.flawed == PEOPLE
+
+
+def test_stages_come_in_the_order_that_was_asked_for(rehearsed: Rehearsed) -> None:
+    rehearsed.add_event(rehearsed.people[0])
+    drilled = rehearsed.drill(stages=order_of_stages([CALENDAR]))
+    assert list(drilled.stages)[:3] == ["account", CALENDAR, CONTACTS]
+    assert drilled.first_contact_s is not None
 
 
 def cut(path: Path) -> None:

@@ -53,6 +53,15 @@ def test_counts_and_protection(home: Path) -> None:
     assert status.loss is None
 
 
+def test_kinds_are_told_in_their_order_once_something_is_there(home: Path) -> None:
+    with opened(home) as core:
+        account = core.store.accounts.find("ana")
+        for kind in ("tasks", "calendar"):
+            core.store.write(account, kind, lambda shelf: shelf.put_collection("one", {}, "X"))
+    told = read_status(home).kinds
+    assert [each.kind for each in told] == ["account", "contacts", "calendar", "tasks"]
+
+
 def test_what_was_compacted_and_proven_is_remembered(home: Path) -> None:
     with opened(home) as core:
         compact(core.working)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.status.test_page import HOSTILE, Reader
 
-from stillhere.status.letter import EDIT, EXPORT, KEEP, WAIT, headline, render
+from stillhere.status.letter import EDIT, KEEP, WAIT, export, headline, render
 from stillhere.status.person import (
     DeviceKnows,
     Ended,
@@ -56,8 +56,28 @@ def test_each_missing_record_is_named_with_what_to_do() -> None:
     assert "cy.vcf came back as it was, from phone (device abc), 21 September" in told
     assert KEEP in told
     assert EDIT in told
-    assert EXPORT in told
+    assert export(["contacts"]) in told
+    assert "Or export these contacts as .vcf files on that device, and give" in told
     assert WAIT not in told
+
+
+def test_what_is_missing_of_each_kind_is_called_by_its_name_and_comes_back_from_its_files() -> None:
+    event = replace(LOST, collection="calendar", href="dentist.ics", uid="dentist")
+    settings = replace(LOST, collection="", href="diary", uid="")
+    calendar = ShelfAccount("calendar", "incomplete", 7, AT, missing=[event])
+    notes = ShelfAccount("notes", "incomplete", 1, AT, missing=[settings])
+    tasks = ShelfAccount("tasks", "complete", 2, AT, devices=[replace(KNOWS, collection="tasks")])
+    told = text_of(report(HELD, calendar, tasks, notes))
+    assert "159 records are back, 3 are missing." in told
+    assert "Events7 events back, 1 missing." in told
+    assert "Notes1 note back, 1 missing." in told
+    assert "To-dosAll there: 2 to-dos." in told
+    assert "diarynotebooks" in told
+    assert (
+        "Or export these contacts as .vcf files, these events as .ics files and these notes as"
+        " .ics files on that device"
+    ) in told
+    assert "export tasks on it as .ics files, and give them" in told
 
 
 def test_what_is_shut_says_why_and_that_one_may_wait() -> None:
@@ -75,7 +95,7 @@ def test_what_was_accepted_is_not_called_whole_and_says_what_became_of_it() -> N
         "contacts", "incomplete", 7, AT, ["its roster is gone"], opened=words, accepted=True
     )
     told = Reader(render(report(shelf), END, AT)).text
-    assert "Open with 7 records, as it was found; nobody knows what else there was." in told
+    assert "Open with 7 contacts, as it was found; nobody knows what else there was." in told
     assert words[0] in told
     assert "Nothing. Your devices go on" not in told
 

@@ -27,13 +27,13 @@ def text(*shelves: ShelfAccount) -> str:
 
 def test_complete_is_said_with_its_time() -> None:
     assert report(BACK).complete
-    assert "contacts: 150 records, complete as of 2 March 2026" in text(BACK)
+    assert "contacts: 150 contacts, complete as of 2 March 2026" in text(BACK)
 
 
 def test_every_missing_record_is_named_with_its_cause() -> None:
     shelf = ShelfAccount("contacts", "incomplete", 149, AT, missing=[LOST])
     told = text(shelf)
-    assert "149 records back, 1 missing" in told
+    assert "149 contacts back, 1 missing" in told
     assert "missing: contacts/bo.vcf (UID bo): chunk 7 of its pack is broken, last ch" in told
     assert not report(shelf).complete
 
@@ -80,7 +80,7 @@ def test_a_closed_shelf_says_why_and_what_to_do() -> None:
 def test_an_accepted_shelf_is_not_complete_and_can_be_closed_again() -> None:
     shelf = ShelfAccount("contacts", "incomplete", 7, AT, ["its roster is broken"], accepted=True)
     told = text(shelf)
-    assert "contacts: open with 7 records, as it was found; nobody knows what else there" in told
+    assert "contacts: open with 7 contacts, as it was found; nobody knows what else there" in told
     assert "stillhere accept ana --undo closes it again" in told
     assert not report(shelf).complete
 
@@ -97,6 +97,19 @@ def test_what_devices_know_beyond_the_end_is_told_and_which_to_export_from() -> 
     assert told.count("to have them: export contacts on Ana's phone (device aa)") == 1
     assert "stillhere import ana FILE" in told
     assert not report(shelf).complete
+
+
+def test_what_a_device_knows_of_a_calendar_is_exported_as_its_files_and_into_where_it_was() -> None:
+    devices = [
+        DeviceKnows("calendar", "aa", "phone (device aa)", 1, AT),
+        DeviceKnows("work", "aa", "phone (device aa)", 2, AT),
+    ]
+    told = text(ShelfAccount("calendar", "complete", 1, AT, devices=devices))
+    assert told.startswith("Account    ana\n")
+    assert "calendar: 1 event, complete as of" in told
+    assert "to have them: export calendar on phone (device aa) as .ics files, and" in told
+    assert told.count("stillhere import ana FILE --from aa") == 2
+    assert told.count("stillhere import ana FILE --from aa --into work") == 1
 
 
 def test_a_core_that_was_never_lost_says_so() -> None:

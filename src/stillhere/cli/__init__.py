@@ -34,7 +34,10 @@ COMMANDS = {
 }
 """Commands in the order of the help page, and the module of each."""
 
-ABOUT = "Stillhere keeps people's contacts, and brings them back when the server is lost."
+ABOUT = (
+    "Stillhere keeps people's contacts, calendars, to-do lists and notes, and brings them back"
+    " when the server is lost."
+)
 INTERRUPTED = 130
 
 

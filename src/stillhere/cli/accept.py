@@ -34,7 +34,7 @@ def run(
     from stillhere.recovery.salvage.salvage import accept_filled, check_files
     from stillhere.server.core import opened
     from stillhere.server.people import closed_kinds, count_records, find
-    from stillhere.status.words import count
+    from stillhere.status.words import count_of
 
     with opened(home) as core:
         found = find(core.working.core, account)
@@ -45,9 +45,7 @@ def run(
         for each in kinds:
             accept_filled(core.working, found, each, salvage or ())
         records = {each: count_records(core.store, found, each) for each in kinds}
-    lines = [
-        f"{each} of {account} is open with {count(n, 'record')}" for each, n in records.items()
-    ]
+    lines = [f"{each} of {account} is open with {count_of(n, each)}" for each, n in records.items()]
     told = {"account": found, "name": account, "accepted": kinds, "records": records}
     answer(told, lines, as_json=as_json)
     return None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit
+from stillhere.cli.options import First, Home, Json, Kit
 from stillhere.cli.output import answer
 from stillhere.errors import Damaged
 
@@ -22,15 +22,18 @@ def run(
     sample: Annotated[
         int, typer.Option("--sample", metavar="N", min=0, help="Bring back N accounts, not all.")
     ] = 0,
+    first: First = None,
     as_json: Json = False,
 ) -> None:
     """Rehearse a recovery into scratch: measured, compared with this core, thrown away."""
     from stillhere.cli.progress import progress
+    from stillhere.kinds import order_of_stages
     from stillhere.server.core import opened
     from stillhere.server.drilling import drill
 
+    order = order_of_stages(first or ())
     with opened(home) as core, progress("shelves", as_json=as_json) as tick:
-        drilled = drill(core, kit, sample, tick)
+        drilled = drill(core, kit, sample, tick, order)
         names = {row.account: row.name for row in core.store.accounts.list()}
     answer(_told(drilled, names), _lines(drilled, names), as_json=as_json)
     if drilled.flaws:

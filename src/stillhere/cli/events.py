@@ -57,6 +57,8 @@ def _words(event: str, facts: dict[str, object]) -> str:
         return f"whole: everybody has everything, or knows what is missing, {ending(end)}"
     if event == "salvaged":
         return _salvaged(facts)
+    if event == "stage":
+        return _stage(**facts)  # type: ignore[arg-type]
     if event == "sealed" and not facts.get("old_core_fenced"):
         return "the vault cannot be written: the old core is NOT sealed, make sure it is off"
     if event == "sealed" and (facts.get("not_sealed") or facts.get("behind")):
@@ -67,7 +69,6 @@ def _words(event: str, facts: dict[str, object]) -> str:
         "sealed": "sealed the old core: it can acknowledge nothing any more",
         "unreached": "no copy of the vault can be read in {place}: {cause}",
         "mirrored": "mirrored: the vault is no longer needed to read",
-        "stage": "stage {kind}: {shelves} shelves with {records} records are back",
         "whole": "whole: everybody has everything, or knows what is missing",
     }
     try:
@@ -89,6 +90,17 @@ def _sealed_in_part(facts: dict[str, object]) -> str:
             f"; left behind, and only read: {behind} (stillhere vault add makes it a copy again)"
         )
     return told
+
+
+def _stage(kind: str, shelves: int, records: int, incomplete: int = 0, **_: object) -> str:
+    from stillhere.status.words import count, count_of
+
+    if not shelves:
+        return f"stage {kind}: nobody had any"
+    people, are = count(shelves, "person", "people"), "is" if records == 1 else "are"
+    told = f"stage {kind}: {count_of(records, kind)} of {people} {are} back"
+    lack = "lacks" if incomplete == 1 else "lack"
+    return f"{told}; {incomplete:,} of them {lack} something" if incomplete else told
 
 
 def _salvaged(facts: dict[str, object]) -> str:

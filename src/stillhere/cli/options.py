@@ -43,6 +43,14 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind; again for more of them."),
 ]
+First = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--first",
+        metavar="KIND",
+        help="This kind before the others [contacts]; again for the one after it.",
+    ),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillhere.cli.options import Home, Json, Kit, Listen, Salvage, State, Witness
+from stillhere.cli.options import First, Home, Json, Kit, Listen, Salvage, State, Witness
 
 
 def run(
@@ -23,14 +23,7 @@ def run(
         bool, typer.Option("--behind", help="Go on though the witness saw more of the vault.")
     ] = False,
     salvage: Salvage = None,
-    first: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--first",
-            metavar="KIND",
-            help="This kind before the others [contacts]; again for the one after it.",
-        ),
-    ] = None,
+    first: First = None,
     publish: Annotated[
         str | None,
         typer.Option("--publish", metavar="PLACE", help="Tell everybody how far it is, as a page."),

@@ -30,6 +30,13 @@ def order_of_stages(first: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("account", *first, *KINDS)))
 
 
+def in_order(kind: str) -> tuple[int, str]:
+    """What kinds sort by where nothing else says in which order they are told: that of a
+    recovery, those that are not known here last."""
+    known = RECOVERY_ORDER.index(kind) if kind in RECOVERY_ORDER else len(RECOVERY_ORDER)
+    return known, kind
+
+
 def kind_of(component: str) -> Kind | None:
     """The kind whose records are of this component (``VCARD``, ``VEVENT``, …)."""
     return next((kind for kind in KINDS.values() if kind.component == component), None)

@@ -18,6 +18,7 @@ KIND = Kind(
     extensions=ical.EXTENSIONS,
     words=("event", "events"),
     collection_words=("calendar", "calendars"),
+    in_body=("title", "place", "people", "everything else in the event"),
     first=("calendar", {"{DAV:}displayname": "Calendar"}),
     parse=partial(ical.parse, component=COMPONENT),
     split=ical_file.split,

@@ -217,6 +217,7 @@ KIND = Kind(
     extensions=(".vcf", ".vcard"),
     words=("contact", "contacts"),
     collection_words=("address book", "address books"),
+    in_body=("names", "numbers", "addresses", "everything else in the card"),
     first=("contacts", {"{DAV:}displayname": "Contacts"}),
     parse=_parse_item,
     split=_split,

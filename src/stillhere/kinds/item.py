@@ -94,7 +94,8 @@ class Kind:
     ``component`` is what a record is (``VCARD``), ``collection`` the component of a collection's
     own record. ``first`` is the collection that a shelf begins with, its name and properties: with
     the account where ``at_once``, else when a device first looks for one.
-    ``words`` and ``collection_words`` are what people call one and several of them. A file whose
+    ``words`` and ``collection_words`` are what people call one and several of them; ``in_body``
+    is what only an item's body says, so that it is not known where that is lost. A file whose
     name ends in one of ``extensions`` may hold items; the first is for files that are written.
     """
 
@@ -106,6 +107,7 @@ class Kind:
     extensions: tuple[str, ...]
     words: tuple[str, str]
     collection_words: tuple[str, str]
+    in_body: tuple[str, ...]
     first: tuple[str, dict[str, str]]
     parse: Callable[[bytes], Item] = field(repr=False)
     """What one item says of itself."""

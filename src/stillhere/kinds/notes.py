@@ -18,6 +18,7 @@ KIND = Kind(
     extensions=ical.EXTENSIONS,
     words=("note", "notes"),
     collection_words=("notebook", "notebooks"),
+    in_body=("title", "text", "everything else in the note"),
     first=("notes", {"{DAV:}displayname": "Notes"}),
     parse=partial(ical.parse, component=COMPONENT),
     split=ical_file.split,

@@ -18,6 +18,7 @@ KIND = Kind(
     extensions=ical.EXTENSIONS,
     words=("to-do", "to-dos"),
     collection_words=("to-do list", "to-do lists"),
+    in_body=("title", "how far it is", "everything else in the to-do"),
     first=("tasks", {"{DAV:}displayname": "Tasks"}),
     parse=partial(ical.parse, component=COMPONENT),
     split=ical_file.split,

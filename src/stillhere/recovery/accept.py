@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from stillhere.errors import BadInput, Damaged
-from stillhere.kinds import KINDS
+from stillhere.kinds import KINDS, in_order
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working, anchor_of
 from stillhere.store.draft import ShelfWrite
@@ -95,8 +95,8 @@ def take_back(working: Working, account: bytes, kind: str) -> None:
 def accepted_kinds(working: Working, account: bytes) -> list[str]:
     """The kinds of an account that were accepted as they were found, and not taken back."""
     sql = working.core.reader()
-    rows = sql.execute("SELECT kind FROM shelves WHERE account = ? ORDER BY kind", (account,))
-    kinds = [kind for (kind,) in rows.fetchall()]
+    rows = sql.execute("SELECT kind FROM shelves WHERE account = ?", (account,))
+    kinds = sorted((kind for (kind,) in rows.fetchall()), key=in_order)
     return [k for k in kinds if last_word(read_words(sql, account, k)).get("what") == ACCEPTED]
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from stillhere.kinds import in_order
 from stillhere.recovery.estimate import Looked, Range, add, sum_range
 from stillhere.recovery.found import Found, find, find_more, is_beyond
 from stillhere.recovery.salvage.remains import Remains
@@ -132,7 +133,7 @@ class Survey:
             stratum: self._figures(shelves, ERROR / len(strata))
             for stratum, shelves in strata.items()
         }
-        kinds = sorted({kind for kind, _ in told})
+        kinds = sorted({kind for kind, _ in told}, key=in_order)
         each = {kind: _sum([told[one] for one in sorted(told) if one[0] == kind]) for kind in kinds}
         return each | {"": _sum(list(told.values()))} if told else {}
 

@@ -44,7 +44,7 @@ def count(sql: sqlite3.Connection) -> tuple[KindCount, ...]:
 def count_lost(sql: sqlite3.Connection) -> Counter[str]:
     """Changes beyond the recovered end that devices have shown to know, per kind.
 
-    Of several devices that know of one address book's the one counts that knows of most, until
+    Of several devices that know of one collection's the one counts that knows of most, until
     an export of it is merged."""
     lost: Counter[str] = Counter()
     rows = sql.execute(_NOTES, (int(Op.NOTE),))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stillhere.config import places_of
 from stillhere.errors import BadInput
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.drill import (
     Drill,
     Drilled,
@@ -31,16 +32,19 @@ from stillhere.replication.start import Working
 from stillhere.server.core import Opened
 from stillhere.server.rates import time_of_a_start
 from stillhere.server.recover import Tick, open_kit, ticking
+from stillhere.store import ACCOUNT
 from stillhere.store.core import lock_home
 from stillhere.store.recovered import SCRATCH_FOLDER
 from stillhere.store.schema import DATABASE
 
-KIND = "contacts"
 ROOM = 2  # times the core's size: what is brought, and its log
 
 
-def drill(core: Opened, kit: Path, sample: int, tick: Tick) -> Drilled:
-    """Rehearse the loss of this core, for everybody (0) or for so many accounts.
+def drill(
+    core: Opened, kit: Path, sample: int, tick: Tick, stages: Sequence[str] = RECOVERY_ORDER
+) -> Drilled:
+    """Rehearse the loss of this core, for everybody (0) or for so many accounts; ``stages`` is the
+    order in which kinds come back.
 
     Raises WrongKit, NotAVault, Unavailable, and BadInput where there is no room or another drill
     runs. Nothing in the vault is changed, the core goes on, and the result is kept in it."""
@@ -53,7 +57,7 @@ def drill(core: Opened, kit: Path, sample: int, tick: Tick) -> Drilled:
         working.ship()
         times = _Times()
         place, *more = places_of(core.settings)
-        rehearsal = Drill(scratch, place, open_kit(kit), times, more=more)
+        rehearsal = Drill(scratch, place, open_kit(kit), times, stages=stages, more=more)
         try:
             brought = rehearsal.begin()
             try:
@@ -89,14 +93,18 @@ def _bring(
     tick: Tick,
 ) -> Sequence[bytes] | None:
     """Bring a sample, which is returned, or everything; the first one as a phone would."""
-    people = sorted({account for account, kind in before if kind == KIND})
+    first, *others = [stage.kind for stage in rehearsal.stages if stage.kind != ACCOUNT]
+    people = sorted({account for account, _ in before})
     chosen = random.sample(people, min(sample or 1, len(people)))
     for number, account in enumerate(chosen, 1):
-        if rehearsal.knock(account, KIND) and number == 1:
-            with brought.store.read(account, KIND) as shelf:
+        if rehearsal.knock(account, first) and number == 1:
+            with brought.store.read(account, first) as shelf:
                 shelf.everything()
             times("first contact")
         if sample:
+            for kind in others:
+                if (account, kind) in before:
+                    rehearsal.knock(account, kind)
             tick(number, len(chosen))
     if sample:
         return chosen

@@ -9,6 +9,7 @@ import msgspec
 
 from stillhere.config import Settings, find_home, load, places_of
 from stillhere.errors import BadInput, NotFound, StillhereError, Unavailable
+from stillhere.kinds import in_order
 from stillhere.recovery.drill import past_drills
 from stillhere.replication.compact import TailFigures, tail_figures
 from stillhere.replication.spool import Behind, Spool
@@ -26,7 +27,10 @@ from stillhere.store import Core
 from stillhere.store.erased import read_erased
 
 SILENT_S = 5.0
-_SHELVES = "SELECT kind, count(*), sum(closed <> '') FROM shelves GROUP BY kind"
+_SHELVES = (
+    "SELECT kind, count(*), sum(closed <> '') FROM shelves"
+    " WHERE last_seq > 0 OR closed <> '' GROUP BY kind"
+)
 _RECORDS = (
     "SELECT s.kind, sum(t.records), sum(t.held), sum(t.size), max(t.changed) FROM ("
     "SELECT shelf, state <> 1 AS records, state = 2 AS held, (state <> 1) * size AS size,"
@@ -135,10 +139,11 @@ def _ask_witness(working: Working, look: _Look) -> None:
 
 
 def count_kinds(sql: sqlite3.Connection) -> tuple[list[KindFigures], int | None]:
-    """Every kind that a core has, and when anything of it changed last (milliseconds)."""
+    """Every kind that a core has, in the order of its recovery, and when anything of it changed
+    last (milliseconds). A shelf that nothing was ever written to is none yet."""
     records = {row[0]: row[1:] for row in sql.execute(_RECORDS)}
     kinds = []
-    for kind, shelves, closed in sql.execute(_SHELVES).fetchall():
+    for kind, shelves, closed in sorted(sql.execute(_SHELVES), key=lambda row: in_order(row[0])):
         present, held, size, _ = records.get(kind, (0, 0, 0, None))
         kinds.append(KindFigures(kind, shelves, closed, present, held, size))
     return kinds, max((row[3] for row in records.values()), default=None)

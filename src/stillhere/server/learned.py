@@ -106,7 +106,7 @@ def list_ended(notes: Iterable[Note], labels: Labels) -> list[Ended]:
 
 
 def list_devices(notes: Iterable[Note], labels: Labels) -> list[DeviceKnows]:
-    """The devices with tokens beyond a recovered end, by address book, the one that knows most
+    """The devices with tokens beyond a recovered end, by collection, the one that knows most
     first; an export of it that was merged since is named."""
     notes = list(notes)
     found: dict[tuple[str, str], DeviceKnows] = {}

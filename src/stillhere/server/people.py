@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stillhere.config import find_home, load
 from stillhere.errors import NotFound
+from stillhere.kinds import KINDS, in_order
 from stillhere.recovery.end import read_end
 from stillhere.recovery.install import Loss, Verdict
 from stillhere.recovery.report import ShelfVerdict, read_report
@@ -112,7 +113,7 @@ def find(core: Core, name: str) -> bytes:
 def _person(core: Core, verdicts: list[ShelfVerdict]) -> PersonReport:
     first = verdicts[0]
     recovered = max(found.verdict.recovered for found in verdicts)
-    shelves = [_shelf(core, found) for found in verdicts]
+    shelves = [_shelf(core, one) for one in sorted(verdicts, key=lambda v: in_order(v.kind))]
     return PersonReport(first.name or first.account.hex(), recovered, shelves)
 
 
@@ -180,7 +181,7 @@ def _unknown(kind: str, lost: Loss) -> list[str]:
         return ["display name", "settings"]
     if kind == ACCOUNT:
         return [_OF_ACCOUNTS.get((lost.collection, lost.href), "label and password of the device")]
-    return ["names", "numbers", "addresses", "everything else in the card"]
+    return list(KINDS[kind].in_body)
 
 
 def _ended(said: Verdict, noted: list[Ended]) -> list[Ended]:
@@ -194,7 +195,7 @@ def _ended(said: Verdict, noted: list[Ended]) -> list[Ended]:
 
 
 def count_records(store: Store, account: bytes, kind: str) -> int:
-    """The records of an open shelf, address books themselves not counted."""
+    """The records of an open shelf, collections themselves not counted."""
     with store.read(account, kind) as shelf:
         rows = shelf.everything()
     return sum(bool(r.collection) and r.state != State.DELETED for r, _ in rows)
@@ -203,6 +204,6 @@ def count_records(store: Store, account: bytes, kind: str) -> int:
 def closed_kinds(core: Core, account: bytes) -> list[str]:
     """The kinds of an account whose gate is closed."""
     rows = core.reader().execute(
-        "SELECT kind FROM shelves WHERE account = ? AND closed <> '' ORDER BY kind", (account,)
+        "SELECT kind FROM shelves WHERE account = ? AND closed <> ''", (account,)
     )
-    return [kind for (kind,) in rows]
+    return sorted((kind for (kind,) in rows), key=in_order)

@@ -2,9 +2,10 @@
 what to do about it. It is for that person alone; no script, no other file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
+from stillhere.kinds import KINDS
 from stillhere.status.elements import cells, when
 from stillhere.status.markup import el, html, name_of
 from stillhere.status.person import (
@@ -19,7 +20,7 @@ from stillhere.status.person import (
     knowing_most,
 )
 from stillhere.status.style import STYLE
-from stillhere.status.words import count
+from stillhere.status.words import count, count_of, files_of
 
 KEEP = (
     "Leave every phone and computer as it is: do not reset it, do not remove the account, do not"
@@ -31,8 +32,8 @@ EDIT = (
     " and is back for all your devices."
 )
 EXPORT = (
-    "Or export these contacts on that device as a vCard file (.vcf), and give the file to whoever"
-    " runs this service, who can bring them back from it."
+    "Or export {these} on that device, and give the files to whoever runs this service, who can"
+    " bring them back from them."
 )
 WAIT = (
     "This part stays shut until whoever runs the service has looked at it, so that no device"
@@ -107,24 +108,32 @@ def _todo(report: PersonReport) -> Iterator[str]:
         yield "Nothing. Your devices go on where they were."
         return
     yield KEEP
-    if any(shelf.missing for shelf in report.shelves if shelf.kind != "account"):
+    lacking = [shelf for shelf in report.shelves if shelf.missing and shelf.kind in KINDS]
+    if lacking:
         yield EDIT
-        yield EXPORT
+        yield export(shelf.kind for shelf in lacking)
     if any(shelf.verdict == CLOSED for shelf in report.shelves):
         yield WAIT
     for shelf in report.shelves:
         for first in knowing_most(shelf.devices):
             yield (
                 f"{first.name} knows of {count(first.changes, 'change')} that nobody else has a"
-                f" copy of: export {first.collection} on it as .vcf files, and give them to whoever"
-                " runs this service, before you do anything else with it."
+                f" copy of: export {first.collection} on it as {files_of(shelf.kind)}, and give"
+                " them to whoever runs this service, before you do anything else with it."
             )
 
 
+def export(kinds: Iterable[str]) -> str:
+    """What to do with what a device still has of these kinds."""
+    these = [f"these {KINDS[kind].words[1]} as {files_of(kind)}" for kind in kinds]
+    return EXPORT.format(these=", ".join([*these[:-2], " and ".join(these[-2:])]))
+
+
 def _shelf(shelf: ShelfAccount) -> Element:
-    name = "Your account: name, passwords, devices" if shelf.kind == "account" else shelf.kind
-    section = el("section", el("h2", name.capitalize() if shelf.kind != "account" else name))
-    back = count(shelf.records, "record")
+    known = KINDS.get(shelf.kind)
+    name = known.words[1].capitalize() if known else "Your account: name, passwords, devices"
+    section = el("section", el("h2", name))
+    back = count_of(shelf.records, shelf.kind)
     if shelf.verdict == CLOSED:
         section.append(el("p", f"Shut: {back} found so far, and what must be there is not proven."))
     elif shelf.accepted:
@@ -146,7 +155,7 @@ def _shelf(shelf: ShelfAccount) -> Element:
     for problem in shelf.problems:
         section.append(el("p", "Not proven: ", name_of(problem), class_="bad"))
     if shelf.missing:
-        section.append(el("div", _missing(shelf.missing), class_="wide"))
+        section.append(el("div", _missing(shelf), class_="wide"))
     return section
 
 
@@ -177,21 +186,22 @@ def _knows(device: DeviceKnows) -> Iterator[Element | str]:
     yield "."
 
 
-def _missing(missing: list[Missing]) -> Element:
-    rows = [_lost(each) for each in missing]
+def _missing(shelf: ShelfAccount) -> Element:
+    rows = [_lost(each, shelf.kind) for each in shelf.missing]
     caption = el("caption", "Known to exist; no copy of the content was found yet")
     return cells(
         caption, ("Name", "In", "Last changed", "Why", "Not known"), rows, left=(0, 1, 2, 3, 4)
     )
 
 
-def _lost(each: Missing) -> tuple[Element | str, ...]:
+def _lost(each: Missing, kind: str) -> tuple[Element | str, ...]:
     changed: Element | str = "not known"
     if each.last_change_at:
         changed = when(each.last_change_at)
     unknown = name_of(", ".join(each.unknown) or "its content")
     if not each.collection:
-        return name_of(each.href), "address books", changed, name_of(each.cause), unknown
+        where = KINDS[kind].collection_words[1] if kind in KINDS else "your account"
+        return name_of(each.href), where, changed, name_of(each.cause), unknown
     name = el("span", name_of(each.href), " (", name_of(each.uid), ")")
     return name, name_of(each.collection), changed, name_of(each.cause), unknown
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from stillhere.status.words import count, moment
+from stillhere.kinds import KINDS
+from stillhere.status.words import count, count_of, files_of, moment
 
 COMPLETE, INCOMPLETE, CLOSED = "complete", "incomplete", "closed"
 
@@ -154,7 +155,7 @@ def summary(reports: list[PersonReport]) -> Iterator[str]:
 
 def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     as_of = f", complete as of {moment(shelf.as_of_at)}" if shelf.as_of_at is not None else ""
-    back = count(shelf.records, "record")
+    back = count_of(shelf.records, shelf.kind)
     if shelf.verdict == CLOSED:
         yield f"{shelf.kind}: closed, because what must be there could not be proven"
     elif shelf.accepted:
@@ -168,7 +169,7 @@ def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     yield from _missing(shelf.missing)
     for ended in shelf.ended:
         yield f"  {_end(ended)}"
-    yield from _devices(shelf.devices, account)
+    yield from _devices(shelf, account)
     for learned in (*shelf.opened, *shelf.since):
         yield f"  since then: {learned}"
     if shelf.verdict == CLOSED:
@@ -203,9 +204,9 @@ def _end(ended: Ended) -> str:
     return f"came back: {_name(ended)}, {how}, from {ended.whence}{when}"
 
 
-def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
+def _devices(shelf: ShelfAccount, account: str) -> Iterator[str]:
     """What each device knows, and which of them to export from: the one that knows most."""
-    for book, group in groupby(devices, key=lambda one: one.collection):
+    for book, group in groupby(shelf.devices, key=lambda one: one.collection):
         knowing = list(group)
         for one in knowing:
             were = "was" if one.changes == 1 else "were"
@@ -218,13 +219,14 @@ def _devices(devices: list[DeviceKnows], account: str) -> Iterator[str]:
         if first.merged_at is not None:
             yield f"  an export of {first.name} was merged {moment(first.merged_at)}"
             continue
-        which = "" if book == "contacts" else f" --into {shlex.quote(book)}"
-        yield f"  to have them: export {book} on {first.name} as .vcf files, and"
+        first_one, _ = KINDS[shelf.kind].first
+        which = "" if book == first_one else f" --into {shlex.quote(book)}"
+        yield f"  to have them: export {book} on {first.name} as {files_of(shelf.kind)}, and"
         yield f"  stillhere import {shlex.quote(account)} FILE --from {first.device}{which}"
 
 
 def knowing_most(devices: list[DeviceKnows]) -> list[DeviceKnows]:
-    """Of each address book the device that knows most, unless it has given what it has."""
+    """Of each collection the device that knows most, unless it has given what it has."""
     firsts = {one.collection: one for one in reversed(devices)}
     return [one for one in firsts.values() if one.merged_at is None]
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from stillhere.kinds import KINDS
+
 _SPANS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 _SIZES = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 
@@ -16,6 +18,17 @@ _SIZES = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 def count(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 contact", "10,000 contacts"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def count_of(number: int, kind: str) -> str:
+    """So many records of a kind, in what people call them: "1 event", "10,000 contacts"."""
+    words = KINDS[kind].words if kind in KINDS else ("record", "records")
+    return count(number, *words)
+
+
+def files_of(kind: str) -> str:
+    """What files of a kind are called: ".vcf files"."""
+    return f"{KINDS[kind].extensions[0]} files"
 
 
 def moment(at_ms: int) -> str:

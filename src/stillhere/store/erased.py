@@ -16,6 +16,7 @@ from stillhere.store.records import Record
 from stillhere.store.schema import snapshot
 from stillhere.store.shelf import find_shelf
 
+ACCOUNT = "account"
 NAME_BYTES = 32
 
 
@@ -37,11 +38,13 @@ class Erased(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """How much an account has; records leave collections, passwords and devices out."""
+    """How much an account has; records leave collections, passwords and devices out. ``kinds``
+    are the records of each kind that it has something of."""
 
     records: int
     size: int
     devices: int
+    kinds: dict[str, int]
 
 
 def is_erased(sql: sqlite3.Connection, account: bytes) -> bool:
@@ -88,20 +91,22 @@ def settle_erased(sql: sqlite3.Connection, account: bytes, what: str) -> None:
 
 def measure_account(sql: sqlite3.Connection, account: bytes) -> Extent:
     """How much would go with an account."""
-    records, size = sql.execute(
-        "SELECT sum(n), sum(size) FROM ("
-        "SELECT s.kind <> 'account' AS n, r.size AS size"
+    rows = sql.execute(
+        "SELECT kind, sum(n), sum(size) FROM ("
+        "SELECT s.kind AS kind, 1 AS n, r.size AS size"
         " FROM records r JOIN shelves s ON s.id = r.shelf"
         " WHERE s.account = ?1 AND r.collection <> '' AND r.state <> 1"
-        " UNION ALL SELECT p.records * (s.kind <> 'account'), p.size"
-        " FROM pages p JOIN shelves s ON s.id = p.shelf WHERE s.account = ?1)",
+        " UNION ALL SELECT s.kind, p.records, p.size"
+        " FROM pages p JOIN shelves s ON s.id = p.shelf WHERE s.account = ?1)"
+        " GROUP BY kind",
         (account,),
-    ).fetchone()
+    ).fetchall()
+    kinds = {kind: n for kind, n, _ in rows if kind != ACCOUNT and n}
     devices: list[Record] = []
     with suppress(Damaged), snapshot(sql):  # what is broken can be erased all the same
-        row = find_shelf(sql, account, "account")
+        row = find_shelf(sql, account, ACCOUNT)
         devices = open_shelf(sql, row).records("devices") if row is not None else []
-    return Extent(records or 0, size or 0, len(devices))
+    return Extent(sum(kinds.values()), sum(size for *_, size in rows), len(devices), kinds)
 
 
 def _split(names: bytes) -> list[bytes]:

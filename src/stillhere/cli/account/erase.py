@@ -53,12 +53,14 @@ def _ask(name: str, found: "Candidate") -> None:
 
 
 def _extent(found: "Candidate") -> str:
-    from stillhere.status.words import count, size
+    from stillhere.kinds import KINDS
+    from stillhere.status.words import count, count_of, size
 
     if found.extent is None:
         return "all that it has, which a recovery has not counted yet"
-    records, devices = found.extent.records, found.extent.devices
-    return f"{count(records, 'record')}, {count(devices, 'device')}, {size(found.extent.size)}"
+    extent = found.extent
+    kept = [count_of(extent.kinds[kind], kind) for kind in KINDS if kind in extent.kinds]
+    return ", ".join([*(kept or ["0 records"]), count(extent.devices, "device"), size(extent.size)])
 
 
 def _told(name: str, found: "Candidate", erased: "Erased") -> tuple[dict[str, object], list[str]]:
