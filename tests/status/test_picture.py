@@ -7,9 +7,10 @@ from xml.etree.ElementTree import Element
 import pytest
 from tests.status.bulletins import MINUTE, STAGES, START, recovered
 
+from stillhere.kinds import KINDS
 from stillhere.status.forecasts import named
 from stillhere.status.picture import HEIGHT, LEFT, RIGHT, WIDTH, draw, shares
-from stillhere.status.progress import Progress, latest
+from stillhere.status.progress import PROVEN, Progress, Sample, StageCount, latest
 
 NAMES = {stage: named(stage) for stage in STAGES}
 
@@ -48,16 +49,16 @@ def test_a_stage_at_work_has_a_band_from_p50_to_p90() -> None:
     progress = recovered(3)
     made = latest(progress, "contacts proven")
     assert made is not None
-    band = bands(progress)["band s1"]
+    band = bands(progress)["band s1 proving"]
     assert len(band) == 3
     (_, p50, p90) = band
     assert p50[1] == p90[1] < band[0][1]
     assert p50[0] < p90[0]
-    assert "band s0" not in bands(progress), "what is over has none"
+    assert "band s0 proving" not in bands(progress), "what is over has none"
 
 
 def test_what_was_forecast_of_the_last_stage_first_stays_beside_what_happened() -> None:
-    assert list(bands(recovered(14))) == ["band s3 past"]
+    assert list(bands(recovered(14))) == ["band s1 past"]
 
 
 def test_shares_are_those_of_the_samples_and_end_when_the_stage_was_over() -> None:
@@ -68,6 +69,15 @@ def test_shares_are_those_of_the_samples_and_end_when_the_stage_was_over() -> No
     assert (over, 1.0) in found
     assert all(0 <= share <= 1 for _, share in found)
     assert [at for at, _ in found] == sorted(at for at, _ in found)
+
+
+def test_a_kind_has_one_colour_and_its_two_stages_two_strokes() -> None:
+    kinds = [*KINDS]
+    stages = [StageCount(stage, 1, 4, 9) for stage in (*(k + PROVEN for k in kinds), *kinds)]
+    progress = replace(recovered(3), samples=(Sample(START, tuple(stages), ()),), forecasts=())
+    strokes = [line.get("class") for line in drawn(progress).iter("polyline")]
+    assert strokes[: len(kinds)] == [f"stage s{n} proving" for n, _ in enumerate(kinds)]
+    assert strokes[len(kinds) :] == [f"stage s{n}" for n, _ in enumerate(kinds)]
 
 
 def test_it_says_in_words_what_it_shows() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from stillhere.status.bulletin import CONTACTS, Bulletin
+from stillhere.status.bulletin import Bulletin
 from stillhere.status.elements import cells, clock, when
 from stillhere.status.markup import el
 from stillhere.status.picture import draw
@@ -85,7 +85,8 @@ def _people(bulletin: Bulletin) -> Iterator[Element]:
         )
     progress = bulletin.recovery
     assert progress is not None
-    for stage in (CONTACTS + PROVEN, CONTACTS):
+    stages = progress.last.stages if progress.last is not None else ()
+    for stage in (each.stage for each in stages):
         rate = rate_of(progress, stage)
         if progress.whole_at is None and progress.reached_at(stage) is None and rate:
             yield el("p", f"Rate: {rate:,.0f} records a second ({named(stage)})")

@@ -11,13 +11,13 @@ from math import ceil
 from xml.etree.ElementTree import Element
 
 from stillhere.status.markup import el
-from stillhere.status.progress import Forecast, Progress, StageCount, latest
+from stillhere.status.progress import PROVEN, Forecast, Progress, StageCount, latest
 from stillhere.status.words import span
 
 WIDTH, HEIGHT = 420, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 34
 LEGEND = 18  # a line of it
-DASHES = ("", "8 4", "2 3", "10 3 2 3", "1 5", "14 5")
+COLOURS = 6
 TICKS = 4
 
 
@@ -62,8 +62,8 @@ def draw(progress: Progress, named: dict[str, str]) -> Element | None:
         class_="picture",
     )
     svg.extend(_axes(frame))
-    for number, stage in enumerate(stages):
-        style = f"s{number % len(DASHES)}"
+    styles = _styles(stages)
+    for number, (stage, style) in enumerate(styles.items()):
         made = latest(progress, stage)
         if made is not None:
             svg.append(_band(progress, frame, made, style))
@@ -74,6 +74,16 @@ def draw(progress: Progress, named: dict[str, str]) -> Element | None:
     now = frame.x(last.seen_at)
     svg.append(el("line", x1=now, y1=TOP, x2=now, y2=HEIGHT - BOTTOM, class_="now"))
     return svg
+
+
+def _styles(stages: Sequence[str]) -> dict[str, str]:
+    """A colour for each kind, and for its two stages two strokes."""
+    kinds = list(dict.fromkeys(stage.removesuffix(PROVEN) for stage in stages))
+    return {
+        stage: f"s{kinds.index(stage.removesuffix(PROVEN)) % COLOURS}"
+        + (" proving" if stage.endswith(PROVEN) else "")
+        for stage in stages
+    }
 
 
 def shares(progress: Progress, stage: str) -> list[tuple[int, float]]:

@@ -52,11 +52,12 @@ figcaption { color: var(--soft); font-size: .9rem; }
 figure { margin: 0; }
 summary { cursor: pointer; padding: .4rem 0; }
 .s0.stage { stroke: var(--s0); } .s0.band { fill: var(--s0); }
-.s1.stage { stroke: var(--s1); stroke-dasharray: 9 4; } .s1.band { fill: var(--s1); }
-.s2.stage { stroke: var(--s2); stroke-dasharray: 2 3; } .s2.band { fill: var(--s2); }
-.s3.stage { stroke: var(--s3); stroke-width: 3.5; } .s3.band { fill: var(--s3); }
-.s4.stage { stroke: var(--s4); stroke-dasharray: 1 5; } .s4.band { fill: var(--s4); }
-.s5.stage { stroke: var(--s5); stroke-dasharray: 14 5; } .s5.band { fill: var(--s5); }
+.s1.stage { stroke: var(--s1); } .s1.band { fill: var(--s1); }
+.s2.stage { stroke: var(--s2); } .s2.band { fill: var(--s2); }
+.s3.stage { stroke: var(--s3); } .s3.band { fill: var(--s3); }
+.s4.stage { stroke: var(--s4); } .s4.band { fill: var(--s4); }
+.s5.stage { stroke: var(--s5); } .s5.band { fill: var(--s5); }
+.proving.stage { stroke-dasharray: 6 4; stroke-width: 2; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 a { color: inherit; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); font-size: .9rem; }
