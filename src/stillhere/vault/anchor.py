@@ -16,7 +16,7 @@ from typing import TypeVar
 from stillhere.errors import Damaged
 from stillhere.vault.backends import BackendError
 from stillhere.vault.epochs import read_writers, writers_with_journal
-from stillhere.vault.layout import bucket_of
+from stillhere.vault.layout import bucket_of, manifest_folder
 from stillhere.vault.levels import ShelfSource
 from stillhere.vault.manifests import (
     Index,
@@ -148,8 +148,12 @@ class Anchor:
     def look_for_later(self, kinds: Iterable[str]) -> None:
         """Look for manifests that no root names in every bucket, while the vault can be read."""
         for kind in kinds:
+            there = set(self.vault.backend.names(manifest_folder(kind)))
             for bucket in range(1 << self.vault.bucket_bits):
-                self._known_later(kind, bucket)
+                if manifest_folder(kind, bucket).rpartition("/")[2] in there:
+                    self._known_later(kind, bucket)
+                else:  # most buckets of a kind that few people have
+                    self._later[kind, bucket] = {}
 
     def _known_later(self, kind: str, bucket: int) -> dict[bytes, int]:
         """How far a bucket's shelves reach by a manifest that is newer than the root's."""
@@ -162,9 +166,9 @@ class Anchor:
         return self._later[key]
 
     def accounts_later(self, kind: str) -> set[bytes]:
-        """The accounts whose shelf of this kind a manifest has that no root names."""
-        buckets = range(1 << self.vault.bucket_bits)
-        return set().union(*(self._known_later(kind, bucket) for bucket in buckets))
+        """The accounts whose shelf of this kind a manifest has that no root names, once they were
+        looked for."""
+        return set().union(*(later for (of, _), later in self._later.items() if of == kind))
 
     def buckets(self, kind: str) -> list[int]:
         """The buckets that have a manifest of this kind."""

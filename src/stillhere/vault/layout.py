@@ -85,9 +85,14 @@ def pack_name(kind: str, bucket: int, seqs: str, identity: str) -> str:
     return f"ledger/{kind}/{bucket:04x}-{seqs}-{identity}.pack"
 
 
+def manifest_folder(kind: str, bucket: int | None = None) -> str:
+    """Where the manifests of a kind are, in a folder for each bucket, or where one bucket's are."""
+    return f"manifest/{kind}" if bucket is None else f"manifest/{kind}/{bucket:04x}"
+
+
 def manifest_name(kind: str, bucket: int, number: int) -> str:
     """A bucket's manifest; its twin has the suffix of ``twin``."""
-    return f"manifest/{kind}/{bucket:04x}/{number:08d}"
+    return f"{manifest_folder(kind, bucket)}/{number:08d}"
 
 
 def root_name(number: int) -> str:

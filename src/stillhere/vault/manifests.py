@@ -20,7 +20,14 @@ from msgspec import Meta
 from stillhere.errors import Damaged
 from stillhere.vault.backends import Exists
 from stillhere.vault.codec import LEDGER_LEVEL, decode, expand
-from stillhere.vault.layout import ROOT_FOLDER, manifest_name, numbers_of, root_name, twin
+from stillhere.vault.layout import (
+    ROOT_FOLDER,
+    manifest_folder,
+    manifest_name,
+    numbers_of,
+    root_name,
+    twin,
+)
 from stillhere.vault.opened import Vault, find_proven, first_proven
 from stillhere.vault.packs import Place
 from stillhere.vault.signing import EpochEnded, Signer
@@ -218,7 +225,7 @@ def find_later_manifest(vault: Vault, kind: str, bucket: int, named: int) -> Man
     itself. A compaction that was cut short leaves one, and so does a root that was taken away.
 
     Raises BackendError."""
-    last = _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0])
+    last = _last_number(vault, manifest_folder(kind, bucket))
     for number in range(last, named, -1):
         name = manifest_name(kind, bucket, number)
         with suppress(Damaged):
@@ -236,7 +243,7 @@ def next_root_number(vault: Vault) -> int:
 
 def next_number(vault: Vault, kind: str, bucket: int) -> int:
     """A number for a bucket's manifest that no object has."""
-    return _last_number(vault, manifest_name(kind, bucket, 0).rpartition("/")[0]) + 1
+    return _last_number(vault, manifest_folder(kind, bucket)) + 1
 
 
 def write_root(vault: Vault, signer: Signer, root: Root) -> bool:
