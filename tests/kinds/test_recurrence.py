@@ -47,6 +47,7 @@ TABLE = [
     # dates
     (event(ALL_DAY), "20260206", "20260207", "20260205"),
     (event(ALL_DAY), "20260207", "20260208", ""),
+    (event(f"{ALL_DAY};BYHOUR=3,5"), "20260201", "20260301", "20260205"),
     # clocks are set on 29 March: nine o'clock is an hour earlier after it
     (event(DAILY), "20260328", "20260331", "20260328T08 20260329T07 20260330T07"),
     (
@@ -192,6 +193,7 @@ def test_an_instance_says_by_which_component_it_is_and_in_place_of_which() -> No
         "DTSTART:soon", "DTSTART:20261341", "DTSTART:20260105T090000Z | DURATION:long",
         "DTSTART:20260105 | RRULE:FREQ=NEVER", "DTSTART:20260105 | EXDATE:soon | RRULE:FREQ=DAILY",
         "DTSTART:20260105 | RDATE:20260106/soon", "DTSTART:\udcff", "DTSTART:20260105T090000+01:00",
+        f"DTSTART:20260105 | RDATE:20260105{',20260106' * 5000}\nRDATE:{',20260106' * 5000}",
         "DTSTART:99991231T000000Z | DURATION:P9999999W", "RECURRENCE-ID:soon | DTSTART:20260101",
     ],
 )  # fmt: skip
@@ -209,7 +211,10 @@ def test_what_nobody_can_read_is_told(text: str) -> None:
         "DTSTART:19000101T000000Z | DURATION:P9999W | RRULE:FREQ=SECONDLY",
         "DTSTART:19000101T000000Z | RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "DTSTART:19000101T000000Z | RRULE:FREQ=SECONDLY | EXRULE:FREQ=SECONDLY",
-        f"DTSTART:19000101T000000Z | RRULE:FREQ=MINUTELY | EXDATE:19000101{',20261001' * 999}",
+        f"DTSTART:19000101T000000Z | RRULE:FREQ=MINUTELY | EXDATE:19000101{',20261001' * 9999}",
+        "DTSTART:20260101T000000Z | RRULE:FREQ=SECONDLY" + "".join(
+            f" | EXDATE:202609{1 + n % 30:02}T{n % 24:02}0000Z" for n in range(2000)
+        ),
     ],
 )  # fmt: skip
 def test_a_billion_instances_cost_no_more_than_a_few(text: str) -> None:

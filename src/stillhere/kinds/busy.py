@@ -101,7 +101,7 @@ class FreeBusy:
             sort = (one.parameter("FBTYPE") or BUSY).upper()
             if sort == "FREE":
                 continue
-            for when in read_moments(one, zones):
+            for when in read_moments([one], zones):
                 if isinstance(when, Period):
                     # A type that nobody knows is as BUSY (RFC 5545, 3.2.9).
                     known = sort if sort in self._found else BUSY

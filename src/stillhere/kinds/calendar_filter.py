@@ -276,7 +276,7 @@ class _Judge:
     def _is_when(self, one: Property, wanted: TimeRange) -> bool:
         extents = []
         try:
-            for when in read_moments(one, self._zones):
+            for when in read_moments([one], self._zones):
                 if isinstance(when, Period):
                     extents.append((when.start.seconds(self._zone), when.ends(self._zone)))
                 else:

@@ -214,7 +214,7 @@ def _in_utc(one: Property, zones: Zones, zone: tzinfo) -> Property:
             b"%b/%b" % (_value(when.start, zone), write_utc(when.ends(zone)))
             if isinstance(when, Period)
             else _value(when, zone)
-            for when in read_moments(one, zones)
+            for when in read_moments([one], zones)
         ]
     except UNREADABLE:
         return one
@@ -237,6 +237,6 @@ def _limit(component: Component, zones: Zones, wanted: TimeRange, zone: tzinfo) 
 
 
 def _has_period(one: Property, zones: Zones, wanted: TimeRange, zone: tzinfo) -> bool:
-    periods = (when for when in read_moments(one, zones) if isinstance(when, Period))
+    periods = (when for when in read_moments([one], zones) if isinstance(when, Period))
     found = [(when.start.seconds(zone), when.ends(zone)) for when in periods]
     return overlap(found, *wanted.bounds)

@@ -80,7 +80,7 @@ def read_times(component: Component, zones: Zones) -> Times:
     if name == "VTODO" and not (start or end):
         return Times(name, completed=moment("COMPLETED"), created=moment("CREATED"))
     if name == "VFREEBUSY" and not (start and end):
-        listed = [one for busy in component.all("FREEBUSY") for one in read_moments(busy, zones)]
+        listed = read_moments(component.all("FREEBUSY"), zones)
         return Times(name, busy=tuple(one for one in listed if isinstance(one, Period)))
     return Times(name, start, end, duration)
 

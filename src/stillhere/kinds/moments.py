@@ -8,6 +8,7 @@ before that; one that is there twice is the first (RFC 5545, 3.3.5).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -15,6 +16,9 @@ from typing import NamedTuple, Protocol
 from stillhere.kinds.lines import Property
 
 DAY = 86_400
+
+MOST_LISTED = 10_000
+"""Times that the properties of one sort may list in a component."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every local time here is without a zone
 _FIRST = -62_135_596_800
@@ -106,15 +110,21 @@ def read_moment(one: Property, zones: Zones) -> Moment:
     return _read_moment(one.value.decode().strip(), _zone(one, zones))
 
 
-def read_moments(one: Property, zones: Zones) -> list[Moment | Period]:
-    """All that a property lists (RDATE, EXDATE, FREEBUSY). Raises ValueError."""
-    zone = _zone(one, zones)
-    texts = (text.strip() for text in one.value.decode().split(","))
-    return [
-        _read_period(text, zone) if "/" in text else _read_moment(text, zone)
-        for text in texts
-        if text
-    ]
+def read_moments(found: Iterable[Property], zones: Zones) -> list[Moment | Period]:
+    """All that such properties list (RDATE, EXDATE, FREEBUSY). Raises ValueError, also for more
+    than MOST_LISTED."""
+    read: list[Moment | Period] = []
+    for one in found:
+        zone = _zone(one, zones)
+        texts = one.value.decode().split(",", MOST_LISTED)
+        if len(read) + len(texts) > MOST_LISTED:
+            raise ValueError(f"more than {MOST_LISTED:,} times are listed")
+        read += (
+            _read_period(text, zone) if "/" in text else _read_moment(text, zone)
+            for text in map(str.strip, texts)
+            if text
+        )
+    return read
 
 
 def read_duration(text: str) -> Duration:

@@ -11,13 +11,16 @@ instances to learn that there is one. ``starts.py`` says what bounds the cost.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
+from operator import itemgetter
 from typing import NamedTuple
 
 from stillhere.kinds.component import Component
 from stillhere.kinds.extent import Extent, Times, ends_of, extents, read_times
+from stillhere.kinds.lines import Property
 from stillhere.kinds.moments import (
     DAY,
     Moment,
@@ -132,9 +135,8 @@ class Series:
 
     def _onwards_at(self, slot: Moment) -> Override | None:
         """What changes the start and all after it, if anything does."""
-        at = slot.seconds(self._floating)
-        last = max((found for found in self._onwards if found[0] <= at), default=None)
-        return self.overrides[last[1]] if last else None
+        place = bisect_right(self._onwards, slot.seconds(self._floating), key=itemgetter(0))
+        return self.overrides[self._onwards[place - 1][1]] if place else None
 
     def reach(self, series: Repeating) -> tuple[int, int]:
         """How many seconds an instance may lie before and after its start in the series."""
@@ -165,19 +167,12 @@ class Repeating:
     ) -> None:
         self.component, self.times, self.anchor = component, times, anchor
         self._floating = floating
-        self.rules: list[Rule] = []
-        self.dates: list[Moment | Period] = []
-        self._less: list[Rule] = []
-        exdates: list[Moment] = []
-        for one in component.properties:
-            if one.name in ("RRULE", "EXRULE"):
-                rule = self._in_zone(read_rule(one.value.decode().strip()))
-                (self.rules if one.name == "RRULE" else self._less).append(rule)
-            elif one.name == "RDATE":
-                self.dates += read_moments(one, zones)
-            elif one.name == "EXDATE":
-                exdates += (day for day in read_moments(one, zones) if isinstance(day, Moment))
-        self._excluded = Excluded(anchor, exdates, floating)
+        self.rules = [self._read_rule(one) for one in component.all("RRULE")]
+        self._less = [self._read_rule(one) for one in component.all("EXRULE")]
+        self.dates = read_moments(component.all("RDATE"), zones)
+        exdates = read_moments(component.all("EXDATE"), zones)
+        moments = [one for one in exdates if isinstance(one, Moment)]
+        self._excluded = Excluded(anchor, moments, floating)
 
     def slots(self, lo: int, hi: int, budget: Budget) -> Iterator[tuple[Moment, Times]]:
         """The starts in a time given in seconds, and some around it, each once."""
@@ -207,7 +202,9 @@ class Repeating:
         for rule in self.rules:
             for local in starts(rule, anchor.local, first, last, budget):
                 if local not in less:
-                    yield anchor._replace(local=local), self.times
+                    # BYHOUR and the like say nothing of a date.
+                    day = local.replace(hour=0, minute=0, second=0) if anchor.day else local
+                    yield anchor._replace(local=day), self.times
 
     def _local(self, seconds: int, way: int) -> datetime:
         """What the series' clock shows; or more so, where clocks are set around that time."""
@@ -220,7 +217,9 @@ class Repeating:
             return local
         return local + way * _SHIFTED_CLOCKS
 
-    def _in_zone(self, rule: Rule) -> Rule:
+    def _read_rule(self, one: Property) -> Rule:
+        """The rule, with an end by the series' clock."""
+        rule = read_rule(one.value.decode().strip())
         zone = self.anchor.zone or self._floating
         if rule.until is None or not rule.until_utc or zone is UTC:
             return rule

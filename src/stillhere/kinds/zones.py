@@ -27,11 +27,11 @@ from stillhere.kinds.windows import PLACES
 MOST_OBSERVANCES = 500
 """Parts of one definition that are read; the rest counts for nothing."""
 
-ZONE_STEPS = 20_000
-"""Steps that the rules of one definition may take in all, some 100 for each year that is asked
+ZONE_STEPS = 5_000
+"""Steps that the rules of one definition may take in all, some 30 for each year that is asked
 about; after that a year has what is written out without a rule."""
 
-_LOOK_BACK = timedelta(days=3660)
+_LOOK_BACK = timedelta(days=800)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 _TOLD = ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO", "RRULE", "RDATE")
 
@@ -206,7 +206,7 @@ def _read_observance(part: Observance) -> _Changes | None:
         )
         first = read_moment(said["DTSTART"], NO_ZONES).local
         rule = read_rule(said["RRULE"].value.decode().strip()) if "RRULE" in said else None
-        dates = [day for one in part if one.name == "RDATE" for day in read_moments(one, NO_ZONES)]
+        dates = read_moments((one for one in part if one.name == "RDATE"), NO_ZONES)
     except (KeyError, ValueError, OverflowError):
         return None
     if rule and rule.frequency > Frequency.MONTHLY:
