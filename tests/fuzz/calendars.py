@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 
 from lxml import etree
 from tests.fuzz import Check
 
 from stillhere.kinds import KINDS, kind_of
+from stillhere.kinds.busy import FreeBusy
+from stillhere.kinds.calendar_filter import CompFilter, TimeRange, judge_object, judge_roster
 from stillhere.kinds.component import read_component, write_component
-from stillhere.kinds.item import BadItem, Kind, OtherComponent
+from stillhere.kinds.expand import CalendarData, give
+from stillhere.kinds.item import BadItem, Item, Kind, OtherComponent
 from stillhere.kinds.lines import content_lines
+from stillhere.kinds.moments import DAY
 from stillhere.kinds.outline import Object, outline
 from stillhere.protocols.dav.grammar.xml import escape_bytes, parse
 
+MARCH = 1_772_323_200  # of 2026
 UID = "a-uid-that-no-item-has"
 RECORDS = (b"VEVENT", b"VTODO", b"VJOURNAL")
 
@@ -51,6 +57,7 @@ def _check_item(data: bytes) -> None:
         etree.Element("a").text = words
     assert kind.says_nothing_new(data, data)
     kind.revision_of(data)
+    _check_times(data, item)
     _check_tree(data)
     if item.uid:
         _check_file(kind, data, item.uid)
@@ -73,6 +80,18 @@ def _kind_of(data: bytes) -> Kind | None:
             raise AssertionError(f"{name} takes what calendar refuses for what it is") from None
         return None
     return KINDS["calendar"]
+
+
+def _check_times(data: bytes, item: Item) -> None:
+    """What is asked about its times has an answer, the same by every way that knows one."""
+    month = TimeRange(MARCH, MARCH + 31 * DAY)
+    sought = CompFilter("VCALENDAR", components=(CompFilter(item.component, time_range=month),))
+    has = judge_object(sought, read_component(data), UTC)
+    assert judge_roster(sought, item.component, item.uid, item.span) in (None, has)
+    read_component(give(data, CalendarData(expand=month), UTC))
+    busy = FreeBusy(*month.bounds, UTC)
+    busy.add(data)
+    read_component(busy.write("-//x", MARCH))
 
 
 def _check_tree(data: bytes) -> None:
