@@ -15,9 +15,12 @@ def kept_revisions(working: Working, account: bytes, kind: str = "contacts") -> 
     source = anchor_of(working).source(account, kind)
     image = load_image(source, data_key)
     bodies = {*image.bodies, *(body for _, body in image.replaced + image.notes)}
+
+    def prove(chunk: bytes) -> bytes:
+        return open_chunk(data_key, chunk, Role.HISTORY, account, kind)
+
     if source.entry is not None and source.manifest is not None:
         for span in source.entry.history:
-            chunk = read_chunk(source.vault, source.manifest.place(span), bytes)
-            plain = open_chunk(data_key, chunk, Role.HISTORY, account, kind)
+            plain = read_chunk(source.vault, source.manifest.place(span), prove)
             bodies |= set(msgspec.msgpack.decode(plain)[1])
     return {body for body in bodies if body is not None}
