@@ -1,10 +1,11 @@
-"""Builds one vault: `python bench/build_vault.py FOLDER ACCOUNTS`.
+"""Builds one vault: `python bench/build_vault.py FOLDER ACCOUNTS [LEAST MOST]`.
 
 Everything passes the product's own write path: accounts with a device each, a change for every
 contact in the journal, one compaction, then as many single edits as may wait outside roll-ups
-on an ordinary day: a first answer must read past them. FOLDER then holds the vault, its kit, the
-core that is to be lost (home) and people.json, which is written last: [account id, log-in name,
-device password] each.
+on an ordinary day: a first answer must read past them. Each account has as many contacts as
+every bench assumes, or, with LEAST and MOST, a number between them by lot. FOLDER then holds the
+vault, its kit, the core that is to be lost (home) and people.json, which is written last:
+[account id, log-in name, device password] each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cards import BOOK, book_of, make_cards, revise
+from cards import books_of, make_cards, revise
 from processes import run_cli
 from stillhere.replication.compact import compact
 from stillhere.replication.start import open_core
@@ -29,6 +30,8 @@ EDITS = 400  # each a segment of its own in the journal
 def main() -> None:
     """Builds, and says how long each part took."""
     folder, accounts = Path(sys.argv[1]), int(sys.argv[2])
+    between = (int(sys.argv[3]), int(sys.argv[4])) if sys.argv[3:] else None
+    books = books_of(accounts, between)
     home = folder / "home"
     kit = str(folder / "kit.txt")
     run_cli("init", "--home", str(home), "--vault", str(folder / "vault"), "--kit", kit)
@@ -37,12 +40,13 @@ def main() -> None:
     try:
         people: list[tuple[str, str, str]] = []
         for first in range(0, accounts, AT_ONCE):
-            people += _fill(working.store, range(first, min(first + AT_ONCE, accounts)))
+            people += _fill(working.store, first, books[first : first + AT_ONCE])
         written = time.perf_counter()
         compact(working)
         compacted = time.perf_counter()
         for edit in range(EDITS):
-            _edit(working.store, people, edit)
+            number = edit * len(people) // EDITS
+            _edit(working.store, people[number], number, edit % books[number], edit)
         print(
             f"  written in {written - began:.1f} s, compacted in {compacted - written:.1f} s, "
             f"{EDITS} edits in {time.perf_counter() - compacted:.1f} s",
@@ -53,17 +57,18 @@ def main() -> None:
     (folder / "people.json").write_text(json.dumps(people))
 
 
-def _fill(store: Store, numbers: range) -> list[tuple[str, str, str]]:
+def _fill(store: Store, first: int, books: list[int]) -> list[tuple[str, str, str]]:
+    numbers = range(first, first + len(books))
     wanted = [NewAccount(f"person-{number:05}", None, "phone") for number in numbers]
     made = store.accounts.create_many(wanted)
     waiting = [
         store.write(
             one.account,
             "contacts",
-            _write_cards(make_cards(number, book_of(number))),
+            _write_cards(make_cards(number, book)),
             device="phone",
         )
-        for number, one in zip(numbers, made, strict=True)
+        for number, book, one in zip(numbers, books, made, strict=True)
     ]
     for future in waiting:
         future.result()
@@ -74,12 +79,10 @@ def _fill(store: Store, numbers: range) -> list[tuple[str, str, str]]:
     ]
 
 
-def _edit(store: Store, people: list[tuple[str, str, str]], edit: int) -> None:
-    number = edit * len(people) // EDITS
-    cards = make_cards(number, BOOK)
-    href, card = cards[edit % BOOK]
-    account = bytes.fromhex(people[number][0])
-    store.write(account, "contacts", _write_cards([(href, revise(card, edit))])).result()
+def _edit(store: Store, person: tuple[str, str, str], number: int, card: int, edit: int) -> None:
+    href, body = make_cards(number, card + 1)[card]
+    account = bytes.fromhex(person[0])
+    store.write(account, "contacts", _write_cards([(href, revise(body, edit))])).result()
 
 
 def _write_cards(cards: list[tuple[str, bytes]]) -> Callable[[ShelfWrite], None]:

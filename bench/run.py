@@ -32,6 +32,7 @@ BENCHES = (
     "growth",
     "guesses",
     "salvage",
+    "forecast",
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dav
-from cards import BOOK, book_of, make_cards
+from cards import BOOK, books_of, make_cards
 from options import Options
 from processes import STILLHERE, Watched
 from stillhere.errors import StillhereError
@@ -27,16 +27,12 @@ LAYOUT = 3  # counts up when what is built changes, so that an old cache is not 
 
 @dataclass(frozen=True)
 class Person:
-    """One account of a built vault."""
+    """One account of a built vault, with so many contacts in its book."""
 
     account: str
     login: dav.Login
     number: int
-
-    @property
-    def book(self) -> int:
-        """How many contacts it has."""
-        return book_of(self.number)
+    book: int
 
     def ask_for_all(self) -> bytes:
         """The multiget of the whole address book: what a phone on a new day asks for."""
@@ -57,13 +53,15 @@ class Vault:
     folder: Path
     people: list[Person]
 
-    def recover(self, target: Path) -> Watched:
-        """Links the vault into `target` and starts a recovery from it, into a blank home."""
+    def recover(self, target: Path, *more: str) -> Watched:
+        """Links the vault into `target` and starts a recovery from it, into a blank home; with
+        more options, if there are any."""
         vault = target / "vault"
         shutil.copytree(self.folder / "vault", vault, copy_function=_link)
         command = [*STILLHERE, "recover", "--vault", str(vault), "--home", str(target / "home")]
         command += ["--kit", str(self.folder / "kit.txt"), "--serve"]
-        return Watched([*command, "--listen", "127.0.0.1:0", "--json"], target / "recover.log")
+        command += ["--listen", "127.0.0.1:0", "--json", *more]
+        return Watched(command, target / "recover.log")
 
 
 def _opens(folder: Path) -> bool:
@@ -82,18 +80,22 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def build(accounts: int, options: Options) -> Vault:
-    """The vault of so many accounts, from the cache or built now (in a process of its own)."""
-    folder = options.cache / f"vault-{accounts}-{BOOK}-{LAYOUT}"
+def build(accounts: int, options: Options, between: tuple[int, int] | None = None) -> Vault:
+    """The vault of so many accounts, from the cache or built now (in a process of its own); with
+    books as ever, or of so many contacts by lot."""
+    books = str(BOOK) if between is None else "{}-{}".format(*between)
+    folder = options.cache / f"vault-{accounts}-{books}-{LAYOUT}"
     if not _opens(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        options.say(f"building a vault of {accounts:,} accounts × {BOOK} contacts")
+        options.say(f"building a vault of {accounts:,} accounts × {books} contacts")
         command = [sys.executable, str(Path(__file__).with_name("build_vault.py"))]
-        subprocess.run([*command, str(folder), str(accounts)], check=True)
+        subprocess.run([*command, str(folder), str(accounts), *map(str, between or ())], check=True)
     told = json.loads((folder / "people.json").read_text())
     people = [
-        Person(account, dav.Login(name, password), number)
-        for number, (account, name, password) in enumerate(told)
+        Person(account, dav.Login(name, password), number, book)
+        for number, (book, (account, name, password)) in enumerate(
+            zip(books_of(accounts, between), told, strict=True)
+        )
     ]
     return Vault(folder, people)

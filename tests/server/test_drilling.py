@@ -21,6 +21,8 @@ from stillhere.replication.start import Working
 from stillhere.server import drilling
 from stillhere.server.core import Opened
 from stillhere.server.drilling import drill
+from stillhere.server.figures import count_kinds
+from stillhere.server.forecast import expect
 from stillhere.store import ShelfWrite
 from stillhere.store.core import lock_home
 from stillhere.store.recovered import SCRATCH_FOLDER, files_beside
@@ -133,6 +135,22 @@ def test_stages_come_in_the_order_that_was_asked_for(rehearsed: Rehearsed) -> No
     drilled = rehearsed.drill(stages=order_of_stages([CALENDAR]))
     assert list(drilled.stages)[:3] == ["account", CALENDAR, CONTACTS]
     assert drilled.first_contact_s is not None
+
+
+def test_a_drill_is_forecast_beforehand_and_held_against_it(rehearsed: Rehearsed) -> None:
+    core = rehearsed.working.core
+    drills = [rehearsed.drill(), rehearsed.drill()]
+    for drilled in drills:
+        assert list(drilled.said) == ["first contact", "mirrored", "account", CONTACTS, "whole"]
+        assert all(0 < said.p50_s <= said.p90_s for said in drilled.said.values())
+    expected = expect(core, count_kinds(core.reader())[0])
+    assert expected is not None
+    assert expected.basis.startswith("2 drills and ")
+    assert expected.said == 2
+    assert expected.held == sum(
+        drilled.whole_s is not None and drilled.whole_s <= drilled.said["whole"].p90_s
+        for drilled in drills
+    )
 
 
 def cut(path: Path) -> None:

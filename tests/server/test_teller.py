@@ -101,10 +101,10 @@ def test_the_page_follows_the_recovery_to_its_end(lost: Path) -> None:
 def test_what_was_measured_before_is_forecast_from_the_first_edition_on(lost: Path) -> None:
     command(*arguments(lost, *publishing(lost)))
     progress = progress_of(lost)
-    assert {pace["stage"] for pace in progress["paces"]} == set(STAGES)
+    assert {pace["stage"] for pace in progress["paces"]} == {"first contact", *STAGES}
     for forecast in progress["forecasts"]:
         assert forecast["made_at"] <= forecast["p50_at"] <= forecast["p90_at"]
-        assert "measured once" in forecast["basis"]
+        assert "never drilled" in forecast["basis"]
 
 
 def test_what_is_held_is_told_and_so_is_its_return(lost: Path) -> None:

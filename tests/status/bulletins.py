@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from stillhere.status.bulletin import Bulletin, Expected, Known, Rehearsal, counted, paces_of
+from stillhere.status.bulletin import Bulletin, Known, Rehearsal, counted, paces_of
+from stillhere.status.expected import Expected, Until
 from stillhere.status.incident import Facts, Incident, Update, close, promise, tell
 from stillhere.status.outlook import Outlook, Share
 from stillhere.status.progress import (
@@ -20,7 +21,19 @@ PEOPLE, BUCKETS = 10_000, 64
 STAGES = ("account proven", "contacts proven", "account", "contacts")
 KEY = "3d" * 32
 
-EXPECTED = Expected(0.5, 700.0, 300.0, 700.0, "30,000 records of this vault", START - 9 * MINUTE)
+EXPECTED = Expected(
+    stages=(
+        Until("first contact", 0.5, 0.8),
+        Until("mirrored", 300.0, 420.0),
+        Until("account", 310.0, 440.0),
+        Until("contacts", 500.0, 600.0),
+        Until("whole", 500.0, 600.0),
+    ),
+    basis="12 drills and 30,000 records of this vault",
+    measured_at=START - 9 * MINUTE,
+    said=11,
+    held=10,
+)
 KNOWN = Known(
     known_at=START - 5 * MINUTE,
     people=PEOPLE,

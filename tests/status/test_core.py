@@ -6,11 +6,11 @@ from stillhere.status.core import (
     CoreStatus,
     KindFigures,
     LastDrill,
-    Loss,
     Protection,
     lines,
     warnings,
 )
+from stillhere.status.expected import Expected, Until
 
 NOW = 1_772_448_005_123
 DAY = 86_400_000
@@ -46,7 +46,10 @@ STATUS = CoreStatus(
     accounts=2,
     kinds=[KindFigures("account", 2, 0, 4, 0, 800), KindFigures("contacts", 2, 1, 300, 3, 90_000)],
     protection=PROTECTED,
-    loss=Loss(0.4, 1.2, 2.5, 3.0, "this vault and this machine", NOW - 3_600_000),
+    loss=Expected(
+        (Until("first contact", 0.4, 0.9), Until("contacts", 2.5, 3.0), Until("whole", 2.6, 3.1)),
+        *("this vault and this machine", NOW - 3_600_000, 9, 8),
+    ),
 )
 
 

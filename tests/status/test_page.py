@@ -281,6 +281,13 @@ def test_a_second_update_at_once_is_an_entry_of_its_own() -> None:
     assert len({entry.id for entry in feed.entries(bulletin)}) == len(list(feed.entries(bulletin)))
 
 
+def test_what_a_loss_costs_is_told_as_p50_and_p90_of_each_stage() -> None:
+    told = text_of(before())
+    assert "Untilas likely as not (p50)9 of 10 (p90)" in told
+    assert "contacts: everybody has contacts8 minutes10 minutes" in told
+    assert "Of 11 drills that were forecast, p90 held in 10." in told
+
+
 def test_the_last_drill_is_told_and_its_absence_too() -> None:
     assert "10,000 people, whole after 10 minutes, 0 shelves not as in the core" in text_of(
         before()

@@ -70,27 +70,89 @@ def test_a_stage_that_stands_still_has_no_forecast_from_its_rate() -> None:
 
 
 def test_before_the_first_rates_what_was_measured_earlier_counts_and_says_so() -> None:
-    paced = replace(BEGUN, paces=(Pace("contacts", 60, "30,000 records"),))
+    paced = replace(BEGUN, paces=(Pace("contacts", 60, 90, 80, "12 drills"),))
     (made,) = forecast_all(observe(paced, at(5000, 0)))
-    assert (made.p50_at, made.p90_at) == (65_000, 125_000)
-    assert made.basis.startswith("30,000 records; measured once")
+    assert (made.p50_at, made.p90_at) == (65_000, 95_000)
+    assert made.basis == "12 drills"
     (half,) = forecast_all(observe(paced, at(5000, 50)))
     assert half.p50_at == 35_000
 
 
 def test_stages_follow_each_other_and_what_is_over_counts_no_more() -> None:
-    paces = (Pace("account", 10, "x"), Pace("contacts", 20, "x"))
+    paces = (Pace("account", 10, 15, 15, "x"), Pace("contacts", 20, 30, 40, "x"))
     stages = (StageCount("account", 0, 0, 0), StageCount("contacts", 0, 0, 0))
     progress = observe(replace(BEGUN, paces=paces), Sample(0, stages, ()))
     assert [made.p50_at for made in forecast_all(progress)] == [10_000, 30_000]
     progress = observe(reach(progress, "account", 9000), Sample(9000, stages, ()))
-    assert [(made.stage, made.p50_at) for made in forecast_all(progress)] == [("contacts", 29_000)]
+    assert [(made.stage, made.p50_at) for made in forecast_all(progress)] == [("contacts", 27_462)]
     assert latest(progress, "account") is None
+
+
+def staged(at_ms: int, *done: int) -> Sample:
+    """Parts done of "account" and "contacts", of a hundred each."""
+    names = ("account", "contacts")
+    return Sample(
+        at_ms, tuple(StageCount(n, d, 100, d) for n, d in zip(names, done, strict=True)), ()
+    )
+
+
+PACED = (
+    Pace("first contact", 1, 2, 2, "x"),
+    Pace("account", 10, 15, 17, "x"),
+    Pace("contacts", 20, 30, 35, "x"),
+)
+
+
+@pytest.mark.parametrize(
+    ("took", "p50", "p90"),
+    [
+        (11_000, 20_000, 30_000),
+        (22_000, 20_000 * 25.1 / 14.1, 30_000 * 25.1 / 14.1),
+        (5500, 20_000 * 8.6 / 14.1, 30_000),
+    ],
+    ids=["as planned", "twice as slow", "twice as fast"],
+)
+def test_the_rest_is_expected_to_go_as_what_went_before(took: int, p50: float, p90: float) -> None:
+    """A tenth of the whole (3.1 s) goes as planned, come what may; p90 promises nothing of luck."""
+    progress = replace(BEGUN, paces=PACED, samples=(staged(took // 11, 0, 0),))
+    progress = observe(reach(progress, "account", took), staged(took, 100, 0))
+    (made,) = forecast_all(progress)
+    assert (made.p50_at, made.p90_at) == (
+        pytest.approx(took + p50, abs=2),
+        pytest.approx(took + p90, abs=2),
+    )
+
+
+def test_p90_is_not_before_what_was_known_beforehand_unless_a_rate_says_so() -> None:
+    progress = replace(BEGUN, paces=PACED, samples=(staged(500, 0, 0),))
+    progress = observe(reach(progress, "account", 1000), staged(1000, 100, 0))
+    assert forecast_all(progress)[0].p90_at == 35_000
+    for number in range(1, 6):
+        progress = observe(progress, staged(1000 + 1000 * number, 100, 16 * number))
+    assert forecast_all(progress)[0].p90_at < 10_000
+
+
+def test_a_stage_with_its_own_rate_tells_of_those_after_it() -> None:
+    progress = replace(BEGUN, paces=PACED)
+    for number in range(5):
+        progress = observe(progress, staged(1000 + 1000 * number, 5 * number, 0))
+    account, contacts = forecast_all(progress)
+    assert account.p50_at == 5000 + 16_000
+    slower = (3.1 + 1 + 16) / (3.1 + 1 + 8)
+    assert contacts.p50_at == pytest.approx(21_000 + 20_000 * slower, abs=2)
+
+
+def test_a_steady_rate_promises_no_more_than_past_recoveries_do() -> None:
+    progress = replace(BEGUN, paces=PACED)
+    for number in range(5):
+        progress = observe(progress, staged(1000 + 1000 * number, 5 * number, 0))
+    made = forecast_all(progress)[0]
+    assert made.p90_at == 5000 + 16_000 * 15 / 10
 
 
 def test_a_stage_behind_one_that_nobody_can_forecast_has_none_either() -> None:
     stages = (StageCount("account", 0, 0, 0), StageCount("contacts", 0, 0, 0))
-    paced = replace(BEGUN, paces=(Pace("contacts", 20, "x"),))
+    paced = replace(BEGUN, paces=(Pace("contacts", 20, 30, 30, "x"),))
     assert forecast_all(observe(paced, Sample(0, stages, ()))) == []
 
 

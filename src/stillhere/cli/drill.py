@@ -64,6 +64,7 @@ def _told(drilled: "Drilled", names: dict[bytes, str]) -> dict[str, object]:
 
 
 def _lines(drilled: "Drilled", names: dict[bytes, str]) -> Iterator[str]:
+    from stillhere.status.expected import beside
     from stillhere.status.words import count, span
 
     people = count(drilled.accounts, "account")
@@ -74,7 +75,7 @@ def _lines(drilled: "Drilled", names: dict[bytes, str]) -> Iterator[str]:
     steps.append(("whole", drilled.whole_s))
     for step, at in steps:
         if at is not None:
-            yield f"           {step} after {span(at)}"
+            yield f"           {step} after {span(at)}{beside(drilled.said, step)}"
     if not drilled.flaws:
         yield "Compared   every shelf came back as this core has it"
     if drilled.moving:

@@ -52,13 +52,20 @@ class Flaw(NamedTuple):
     problem: str
 
 
+class Said(NamedTuple):
+    """What had been forecast of a stage, in seconds from the start of a recovery."""
+
+    p50_s: float
+    p90_s: float
+
+
 class Drilled(msgspec.Struct, frozen=True):
     """What a drill measured, and what it found wrong.
 
     ``sample`` is how many accounts were drawn, 0 for everybody. Times in milliseconds since 1970,
     lengths in seconds from the start of a recovery; None where a sample does not tell. ``moving``
     counts shelves that were written to meanwhile, so that their chains can't be compared,
-    ``flawed`` those with flaws."""
+    ``flawed`` those with flaws. ``said`` has what was forecast of each stage before the drill."""
 
     at: int
     sample: int
@@ -72,6 +79,16 @@ class Drilled(msgspec.Struct, frozen=True):
     whole_s: float | None
     flawed: int
     flaws: list[Flaw]
+    said: dict[str, Said] = {}
+
+    def reached(self, stage: str) -> float | None:
+        """When a stage was over."""
+        told = {
+            "first contact": self.first_contact_s,
+            "mirrored": self.mirrored_s,
+            "whole": self.whole_s,
+        }
+        return told[stage] if stage in told else self.stages.get(stage)
 
 
 class Drill(Recovery):

@@ -3,6 +3,7 @@ stages; then the vault is no longer needed to read."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -31,12 +32,20 @@ PIECE_BYTES = 1 << 20  # of a copy, at once
 @dataclass
 class Proving:
     """How far the proof of one kind is: buckets that are near, of how many, and what their
-    rosters have, records and the rest."""
+    rosters have, records and the rest; when the last of them was (ms since 1970)."""
 
     kind: str
     total: int = 0
     buckets: int = 0
     records: int = 0
+    over_at: int | None = None
+
+    def add(self, records: int) -> None:
+        """One more bucket is near."""
+        self.buckets += 1
+        self.records += records
+        if self.buckets == self.total:
+            self.over_at = time.time_ns() // 1_000_000
 
 
 def buckets_of(

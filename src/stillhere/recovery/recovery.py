@@ -270,8 +270,7 @@ class Recovery:
             nonlocal size, records
             size += done.size
             records += done.records
-            self.proving[done.kind].buckets += 1
-            self.proving[done.kind].records += done.records
+            self.proving[done.kind].add(done.records)
             near.add(done.near)
             waiting.add(done)
 

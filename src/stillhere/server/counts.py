@@ -9,7 +9,7 @@ import msgspec
 
 from stillhere.server.figures import count_kinds, read_status
 from stillhere.server.learned import Note, list_devices
-from stillhere.status.bulletin import Expected, Known, Rehearsal
+from stillhere.status.bulletin import Known, Rehearsal
 from stillhere.status.core import LastDrill
 from stillhere.status.person import knowing_most
 from stillhere.status.progress import KindCount
@@ -66,17 +66,7 @@ def look(option: Path | None, witness: Path | None = None) -> Known:
         kinds = count(sql)
     finally:
         sql.close()
-    loss, protection = status.loss, status.protection
-    expected = None
-    if loss is not None:
-        expected = Expected(
-            loss.first_contact_s,
-            loss.contacts_s,
-            loss.mirrored_s,
-            loss.whole_s,
-            loss.basis,
-            loss.measured_at,
-        )
+    protection = status.protection
     return Known(
         known_at=status.told_at,
         people=status.accounts,
@@ -85,7 +75,7 @@ def look(option: Path | None, witness: Path | None = None) -> Known:
         troubled=bool(protection.trouble or protection.missing),
         proven_at=protection.last_proven_at,
         unproven=protection.unproven_shelves,
-        expected=expected,
+        expected=status.loss,
         rehearsal=_rehearsal(protection.last_drill),
     )
 

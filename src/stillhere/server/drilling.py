@@ -1,5 +1,6 @@
 """A drill beside a core that serves: a recovery into scratch, measured, and thrown away.
 
+say how long it will take
 note how far every shelf reaches, and ship what waits in the spool
 begin, knock for one person, bring everybody or a sample
 note how far every shelf reaches now, and compare
@@ -11,16 +12,18 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from stillhere.config import places_of
-from stillhere.errors import BadInput
+from stillhere.errors import BadInput, StillhereError
 from stillhere.kinds import RECOVERY_ORDER
 from stillhere.recovery.drill import (
     Drill,
     Drilled,
     Head,
+    Said,
     Shelf,
     compare,
     find_moving,
@@ -30,7 +33,9 @@ from stillhere.recovery.drill import (
 from stillhere.recovery.report import tally_verdicts
 from stillhere.replication.start import Working
 from stillhere.server.core import Opened
-from stillhere.server.rates import time_of_a_start
+from stillhere.server.figures import count_kinds
+from stillhere.server.forecast import expect, said_of
+from stillhere.server.rates import last_measured, measure, time_of_a_start
 from stillhere.server.recover import Tick, open_kit, ticking
 from stillhere.store import ACCOUNT
 from stillhere.store.core import lock_home
@@ -53,6 +58,7 @@ def drill(
         _check_room(core.home)
     switching = sys.getswitchinterval()
     with lock_home(core.home, "drill"):
+        said = _foretell(working, stages)
         before = read_heads(working.core)
         working.ship()
         times = _Times()
@@ -62,7 +68,7 @@ def drill(
             brought = rehearsal.begin()
             try:
                 chosen = _bring(rehearsal, brought, before, sample, times, tick)
-                drilled = _judge(working, rehearsal, before, chosen, times)
+                drilled = _judge(working, rehearsal, before, chosen, times, said)
             finally:
                 brought.close()
         finally:
@@ -120,6 +126,7 @@ def _judge(
     before: dict[Shelf, Head],
     chosen: Sequence[bytes] | None,
     times: _Times,
+    said: dict[str, Said],
 ) -> Drilled:
     brought = rehearsal.working
     after, found = read_heads(working.core), read_heads(brought.core)
@@ -142,7 +149,17 @@ def _judge(
         whole_s=steps.get("whole"),
         flawed=len({(flaw.account, flaw.kind) for flaw in flaws}),
         flaws=flaws,
+        said=said,
     )
+
+
+def _foretell(working: Working, order: Sequence[str]) -> dict[str, Said]:
+    """What is said of each stage beforehand; rates are measured first if they never were."""
+    if last_measured(working.core) is None:
+        with suppress(StillhereError):  # what is the matter with the vault, the drill finds
+            measure(working)
+    kinds, _ = count_kinds(working.core.reader())
+    return said_of(expect(working.core, kinds, order))
 
 
 def _check_room(home: Path) -> None:

@@ -19,10 +19,10 @@ from stillhere.replication.witness import Seen, see
 from stillhere.server.copies import look as look_at_copies
 from stillhere.server.core import same_disk
 from stillhere.server.fates import fate_of
+from stillhere.server.forecast import expect
 from stillhere.server.patience import within
-from stillhere.server.rates import forecast, last_measured
 from stillhere.server.witness import file_of, recall, remember, shortfall_of
-from stillhere.status.core import CoreStatus, KindFigures, LastDrill, Loss, Protection
+from stillhere.status.core import CoreStatus, KindFigures, LastDrill, Protection
 from stillhere.store import Core
 from stillhere.store.erased import read_erased
 
@@ -55,7 +55,7 @@ def read_status(option: Path | None, witness: Path | None = None) -> CoreStatus:
         kinds, changed = count_kinds(core.reader())
         accounts = len(core.shelves_of("account"))
         protection = _protection(settings, core, behind, look, changed)
-        loss = _loss(core, accounts, sum(kind.records for kind in kinds))
+        loss = expect(core, kinds)
     finally:
         core.close()
     now = time.time_ns() // 1_000_000
@@ -190,18 +190,3 @@ def _last_drill(core: Core) -> LastDrill | None:
         return None
     last = drills[-1]
     return LastDrill(last.at, last.accounts, bool(last.sample), last.whole_s, last.flawed)
-
-
-def _loss(core: Core, accounts: int, records: int) -> Loss | None:
-    rates = last_measured(core)
-    if rates is None:
-        return None
-    expected = forecast(rates, accounts, records)
-    return Loss(
-        expected.first_contact_s,
-        expected.contacts_s,
-        expected.mirrored_s,
-        expected.whole_s,
-        f"{rates.records:,} records of this vault brought back on this machine",
-        rates.at,
-    )

@@ -50,15 +50,6 @@ class Rates(msgspec.Struct, frozen=True):
     taken_per_s: float
 
 
-class Forecast(msgspec.Struct, frozen=True):
-    """Seconds from the start of `stillhere recover`."""
-
-    first_contact_s: float
-    contacts_s: float
-    mirrored_s: float
-    whole_s: float
-
-
 def measure(working: Working) -> Rates | None:
     """Measures, and keeps the result in the core; None where there is nothing to measure on."""
     began = time.perf_counter()
@@ -94,14 +85,6 @@ def last_measured(core: Core) -> Rates | None:
         return None if kept is None else msgspec.msgpack.decode(kept, type=Rates)
     except msgspec.ValidationError:
         return None
-
-
-def forecast(rates: Rates, accounts: int, records: int) -> Forecast:
-    """What bringing these back would take at these rates, one step after the other."""
-    first = rates.start_s + rates.anchor_s + rates.key_s + rates.shelf_s
-    mirrored = first + accounts * rates.key_s + records / rates.proven_per_s
-    contacts = mirrored + records / rates.taken_per_s
-    return Forecast(first, contacts, mirrored, contacts)
 
 
 def _prove_sample(working: Working, anchor: Anchor) -> list[Recovered]:

@@ -141,6 +141,9 @@ class Teller:
 
         heard = len(self._heard)
         sample = look(recovery)
+        for proving in recovery.proving.values():
+            if proving.over_at is not None:
+                progress = reach(progress, proving.kind + PROVEN, proving.over_at)
         for at, event, kind in self._heard[:heard]:
             if event == "stage":
                 progress = reach(progress, kind, at)
@@ -149,9 +152,6 @@ class Teller:
             if event == "whole" and progress.whole_at is None:
                 progress = replace(progress, whole_at=at)
         del self._heard[:heard]
-        for proving in recovery.proving.values():
-            if proving.buckets >= proving.total > 0:
-                progress = reach(progress, proving.kind + PROVEN, sample.seen_at)
         return observe(progress, sample)
 
 

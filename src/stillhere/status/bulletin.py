@@ -4,8 +4,18 @@ It holds figures, never adjectives, and no name of anybody. Times in millisecond
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+from stillhere.kinds import RECOVERY_ORDER
+from stillhere.status.expected import (
+    FIRST_CONTACT,
+    MIRRORED,
+    WHOLE,
+    Expected,
+    Until,
+    weigh,
+)
 from stillhere.status.incident import Incident
 from stillhere.status.outlook import Outlook, sentence
 from stillhere.status.progress import PROVEN, KindCount, Pace, Progress
@@ -19,18 +29,6 @@ OPERATIONAL, DEGRADED, PARTIAL, MAJOR = (
     "partial_outage",
     "major_outage",
 )
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a loss would cost, in seconds from its recovery's start, measured at `measured_at`."""
-
-    first_contact_s: float
-    contacts_s: float
-    mirrored_s: float
-    whole_s: float
-    basis: str
-    measured_at: int
 
 
 @dataclass(frozen=True)
@@ -158,22 +156,47 @@ class Bulletin:
 
 
 def paces_of(known: Known | None) -> tuple[Pace, ...]:
-    """What each stage of a recovery would take, from what was measured before the loss.
+    """What each stage of a recovery would take, from what was measured before the loss; the first
+    is the start, until it can work. What nobody had takes no time.
 
-    Work is shared out among kinds by their records.
-    """
+    The proofs' time is shared out among kinds by their shelves and records."""
     if known is None or known.expected is None:
         return ()
     expected = known.expected
-    every = sum(kind.proven + kind.held for kind in known.kinds)
-    proving = expected.mirrored_s - expected.first_contact_s
-    taking = expected.contacts_s - expected.mirrored_s
-    found = []
-    for kind in known.kinds:
-        share = (kind.proven + kind.held) / every if every else 0.0
-        found.append(Pace(kind.kind + PROVEN, proving * share, expected.basis))
-        found.append(Pace(kind.kind, taking * share, expected.basis))
-    return tuple(found)
+    first, mirrored = expected.until(FIRST_CONTACT), expected.until(MIRRORED)
+    stages = [
+        each for each in expected.stages if each.stage not in (FIRST_CONTACT, MIRRORED, WHOLE)
+    ]
+    if first is None or mirrored is None:
+        return ()
+    weights = {kind.kind: weigh(kind.shelves, kind.proven + kind.held) for kind in known.kinds}
+    every = sum(weights.get(each.stage, 0) for each in stages)
+    p50, p90 = _between(first, mirrored)
+    shares = [weights.get(each.stage, 0) / every if every else 0.0 for each in stages]
+    proving = [
+        Pace(each.stage + PROVEN, p50 * share, p90 * share, mirrored.p90_s, expected.basis)
+        for each, share in zip(stages, shares, strict=True)
+    ]
+    taking = [
+        Pace(each.stage, *_between(before, each), each.p90_s, expected.basis)
+        for before, each in pairwise([mirrored, *stages])
+    ]
+    start = Pace(first.stage, first.p50_s, first.p90_s, first.p90_s, expected.basis)
+    known_of = {each.stage for each in stages}
+    nothing = [
+        Pace(stage, 0.0, 0.0, by.p90_s, expected.basis)
+        for kind in RECOVERY_ORDER
+        if kind not in known_of
+        for stage, by in ((kind + PROVEN, mirrored), (kind, (mirrored, *stages)[-1]))
+    ]
+    return (start, *proving, *taking, *nothing)
+
+
+def _between(before: Until, after: Until) -> tuple[float, float]:
+    """Seconds from the end of one stage to that of a later one, p50 and p90: as far apart as for
+    the whole way to its end."""
+    usual = max(0.0, after.p50_s - before.p50_s)
+    return usual, usual * after.p90_s / after.p50_s if after.p50_s else 0.0
 
 
 def counted(bulletin: Bulletin) -> dict[str, int]:

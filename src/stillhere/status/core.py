@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhere.status import fates
+from stillhere.status import expected, fates
+from stillhere.status.expected import Expected
 from stillhere.status.words import ago, count, moment, size, span, table
 
 
@@ -71,30 +72,16 @@ class Protection:
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What a loss now would cost, in seconds from the start of `stillhere recover`.
-
-    `measured_at` is when the rates behind it were measured, and `basis` on what.
-    """
-
-    first_contact_s: float
-    contacts_s: float
-    mirrored_s: float
-    whole_s: float
-    basis: str
-    measured_at: int
-
-
-@dataclass(frozen=True)
 class CoreStatus:
-    """Everything `status` tells. `loss` is None until rates have been measured."""
+    """Everything `status` tells. `loss` is what one now would cost: None where no rates were
+    measured."""
 
     home: str
     told_at: int
     accounts: int
     kinds: list[KindFigures]
     protection: Protection
-    loss: Loss | None
+    loss: Expected | None
     witness: dict[str, Any] | None = None
     """How far the vault reaches, as a witness keeps it."""
     fate: fates.Fate = field(default_factory=lambda: fates.Fate(""))
@@ -118,7 +105,7 @@ def lines(status: CoreStatus) -> Iterator[str]:
     if status.copies:
         yield from fates.lines(status.fate, status.copies)
         yield ""
-    yield from _loss(status.loss)
+    yield from expected.lines(status.loss)
 
 
 DRILL_DAYS = 30
@@ -256,21 +243,3 @@ def _drilled(drill: LastDrill | None, now: int) -> Iterator[str]:
     after = "" if drill.whole_s is None else f" back after {span(drill.whole_s)}"
     shelves = count(drill.flawed_shelves, "shelf", "shelves")
     yield f"           {back}{after}, {shelves} not as in this core"
-
-
-def _loss(loss: Loss | None) -> Iterator[str]:
-    if loss is None:
-        yield "A loss now would cost: not known; stillhere verify measures it"
-        return
-    yield "A loss now would cost, from the start of stillhere recover:"
-    yield from table(
-        [
-            ("  first contact", span(loss.first_contact_s), "the one who asks has contacts"),
-            ("  contacts", span(loss.contacts_s), "everybody has contacts"),
-            ("  mirrored", span(loss.mirrored_s), "the vault is no longer needed to read"),
-            ("  whole", span(loss.whole_s), "everybody has everything"),
-        ],
-        right=(1,),
-    )
-    yield f"  from {loss.basis},"
-    yield f"  measured {moment(loss.measured_at)}"

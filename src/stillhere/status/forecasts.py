@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 from stillhere.status.bulletin import Bulletin
 from stillhere.status.elements import cells, clock, when
+from stillhere.status.expected import P50, P90
 from stillhere.status.markup import el
 from stillhere.status.picture import draw
 from stillhere.status.progress import PROVEN, Forecast, Progress, StageCount, latest, rate_of
@@ -95,7 +96,7 @@ def _people(bulletin: Bulletin) -> Iterator[Element]:
 def _stages(progress: Progress, stages: tuple[StageCount, ...]) -> Element:
     rows = [_stage(progress, each) for each in stages]
     caption = el("caption", "Each stage: how far it is, and when it will be over (UTC)")
-    heads = ("Stage", "Done", "Over: as likely as not (p50)", "9 of 10 (p90)")
+    heads = ("Stage", "Done", f"Over: {P50}", P90)
     return cells(caption, heads, rows)
 
 

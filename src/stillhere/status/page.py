@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from stillhere.status import forecasts, outlook, updates
-from stillhere.status.bulletin import Bulletin, Expected, Known, headline
+from stillhere.status.bulletin import Bulletin, Known, headline
 from stillhere.status.core import DRILL_DAYS
 from stillhere.status.elements import cells, when
+from stillhere.status.expected import P50, P90, Expected, held, meaning
 from stillhere.status.incident import NOT_KNOWN, Incident, next_due
 from stillhere.status.markup import el, html, name_of
 from stillhere.status.style import STYLE
@@ -189,7 +190,7 @@ def _protection(known: Known) -> Element:
             *_pair("Not proven", wanting),
             *_pair("Rehearsed", el("span", *_rehearsed(known))),
         ),
-        _expected(known.expected),
+        *_expected(known.expected),
     )
 
 
@@ -209,16 +210,18 @@ def _rehearsed(known: Known) -> Iterator[Element | str]:
     yield f"{count(last.flawed, 'shelf', 'shelves')} not as in the core"
 
 
-def _expected(expected: Expected | None) -> Element:
+def _expected(expected: Expected | None) -> Iterator[Element]:
     if expected is None:
-        return el("p", "How long a recovery takes has not been measured.")
+        yield el("p", "How long a recovery takes has not been measured.")
+        return
     rows = [
-        ("first contact: the one who asks has contacts", span(expected.first_contact_s)),
-        ("contacts: everybody has contacts", span(expected.contacts_s)),
-        ("whole: everybody has everything", span(expected.whole_s)),
+        (f"{each.stage}: {meaning(each.stage)}", span(each.p50_s), span(each.p90_s))
+        for each in expected.stages
     ]
     caption = el("caption", f"From the start of a recovery, as measured on {expected.basis}")
-    return cells(caption, ("Until", "Time"), rows)
+    yield el("div", cells(caption, ("Until", P50, P90), rows), class_="wide")
+    if expected.said:
+        yield el("p", f"{held(expected).capitalize()}.", class_="soft")
 
 
 def _pair(term: str, text: "Element | str") -> tuple[Element, Element]:

@@ -12,6 +12,8 @@ from math import sqrt
 from statistics import stdev
 from typing import TypeVar
 
+from stillhere.status.expected import FIRST_CONTACT
+
 Item = TypeVar("Item")
 
 PROVEN = " proven"
@@ -19,8 +21,8 @@ PROVEN = " proven"
 WINDOW_MS = 180_000  # rates are those of the last three minutes of a stage
 LEAST_RATES = 3
 ONE_IN_TEN = 1.2816  # of a normal distribution is beyond so many standard deviations
+STEADY = 0.1  # of the whole must have gone otherwise than expected, to count for half
 SLOWEST = 10.0  # how many times slower than its mean a stage is ever forecast to go on
-UNMEASURED = 2.0  # how much longer than one measurement says: that one has no spread of its own
 MOST_SAMPLES, RECENT = 120, 60  # of them, those that are kept however close they are
 MOST_FORECASTS = 8  # of one stage
 AGAIN = 0.1  # a forecast is told anew when it moved by so much of the time it speaks of
@@ -86,10 +88,13 @@ class Reached:
 
 @dataclass(frozen=True)
 class Pace:
-    """What a stage took or would take, in seconds, as measured before: `basis` says on what."""
+    """What a stage would take, in seconds, as likely as not and in nine of ten cases, and when it
+    would be over in nine of ten, from the beginning: `basis` says what that was measured on."""
 
     stage: str
-    seconds: float
+    p50_s: float
+    p90_s: float
+    by_s: float
     basis: str
 
 
@@ -136,30 +141,35 @@ def reach(progress: Progress, stage: str, at: int) -> Progress:
 def forecast_all(progress: Progress) -> list[Forecast]:
     """When each stage that is not over will be, one after the other, as of the newest sample.
 
-    A stage of which no rate is known has no forecast, and neither have those after it.
+    A stage of which no rate is known has no forecast, and neither have those after it. One that
+    has no rate of its own yet is expected as before the recovery, and to go as much slower as
+    what went so far; its p90 is not before the one that was known beforehand.
     """
     sample = progress.last
     if sample is None:
         return []
-    found, p50, p90 = [], 0.0, 0.0
+    found, now = [], sample.seen_at
+    p50 = p90 = latest_said = 0.0
+    gone = _Gone(progress)
     for count in sample.stages:
-        if progress.reached_at(count.stage) is not None:
+        pace = next((pace for pace in progress.paces if pace.stage == count.stage), None)
+        over = progress.reached_at(count.stage)
+        if over is not None:
+            gone.stage(over, pace)
             continue
-        remaining = _remaining(progress, count)
-        if remaining is None:
+        left = _from_rates(progress, count, pace)
+        said = 0.0
+        if left is not None:
+            gone.part(left.p50, count, pace)
+        elif pace is not None:
+            left = _from_pace(count, pace, gone.slower)
+            said = progress.began_at + 1000 * pace.by_s - now
+        else:
             break
-        p50, p90 = p50 + remaining[0], p90 + remaining[1]
-        found.append(
-            Forecast(
-                *(
-                    count.stage,
-                    sample.seen_at,
-                    sample.seen_at + round(p50),
-                    sample.seen_at + round(p90),
-                ),
-                basis=remaining[2],
-            )
-        )
+        p50, p90 = p50 + left.p50, p90 + left.p90
+        latest_said = max(latest_said, said)
+        by = now + round(max(p90, latest_said))
+        found.append(Forecast(count.stage, now, now + round(p50), by, left.basis))
     return found
 
 
@@ -182,29 +192,78 @@ def _keep(samples: Sequence[Sample], sample: Sample) -> tuple[Sample, ...]:
     return _thin([*samples, sample], MOST_SAMPLES, RECENT, lambda each: each.seen_at)
 
 
-def _remaining(progress: Progress, count: StageCount) -> tuple[float, float, str] | None:
-    """Milliseconds that a stage still takes, as likely as not and in nine of ten cases."""
+@dataclass(frozen=True)
+class _Left:
+    """Milliseconds that a stage still takes."""
+
+    p50: float
+    p90: float
+    basis: str
+
+
+def _from_rates(progress: Progress, count: StageCount, pace: Pace | None) -> _Left | None:
+    """From the stage's own rate; None while there is none. Where the spread of whole recoveries
+    is known, it goes for what is left of this one too: the next minutes may be unlike the last."""
     steps = list(_steps(progress, count.stage))
     rates = [parts / time for parts, time in steps]
-    if count.total and len(rates) >= LEAST_RATES and max(rates) > 0:
-        left = max(0, count.total - count.done)
-        elapsed = sum(time for _, time in steps)
-        usual = sum(parts for parts, _ in steps) / elapsed
-        to_come = max(1.0, left / usual / (elapsed / len(steps)))
-        # a prediction interval: the mean of as many steps as are to come, of which those that
-        # were seen say the spread
-        margin = ONE_IN_TEN * stdev(rates) * sqrt(1 / len(rates) + 1 / to_come)
-        slow = max(usual - margin, usual / SLOWEST)
-        return left / usual, left / slow, "its own rate in the last minutes"
-    pace = next((pace for pace in progress.paces if pace.stage == count.stage), None)
-    if pace is None:
+    if not count.total or len(rates) < LEAST_RATES or max(rates) <= 0:
         return None
-    share = 1 - min(1.0, count.done / count.total) if count.total else 1.0
-    return (
-        1000 * pace.seconds * share,
-        1000 * pace.seconds * share * UNMEASURED,
-        f"{pace.basis}; measured once, so p90 is taken as {UNMEASURED:g} times as long",
-    )
+    left = max(0, count.total - count.done)
+    elapsed = sum(time for _, time in steps)
+    usual = sum(parts for parts, _ in steps) / elapsed
+    to_come = max(1.0, left / usual / (elapsed / len(steps)))
+    # a prediction interval: the mean of as many steps as are to come, of which those that
+    # were seen say the spread
+    margin = ONE_IN_TEN * stdev(rates) * sqrt(1 / len(rates) + 1 / to_come)
+    slow = left / max(usual - margin, usual / SLOWEST)
+    if pace is not None and pace.p50_s > 0:
+        slow = max(slow, left / usual * pace.p90_s / pace.p50_s)
+    return _Left(left / usual, slow, "its own rate in the last minutes")
+
+
+def _from_pace(count: StageCount, pace: Pace, slower: float) -> _Left:
+    """From what was measured beforehand, and how it went so far. A start that was fast makes no
+    promise of the rest: p90 stays."""
+    share = 1000 * _share_left(count)
+    p50 = pace.p50_s * share * slower
+    return _Left(p50, max(p50, pace.p90_s * share * max(1.0, slower)), pace.basis)
+
+
+class _Gone:
+    """How long what is over took, or what is under way will take, beside what was planned."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._over = progress.samples[0].seen_at
+        self._planned = STEADY * 1000 * sum(pace.p50_s for pace in progress.paces)
+        self._took = self._planned
+        for pace in progress.paces:
+            if pace.stage == FIRST_CONTACT:
+                self._took += self._over - progress.began_at
+                self._planned += 1000 * pace.p50_s
+
+    def stage(self, over: int, pace: Pace | None) -> None:
+        """The next stage is over."""
+        if pace is not None:
+            self._took += max(0, over - self._over)
+            self._planned += 1000 * pace.p50_s
+        self._over = max(self._over, over)
+
+    def part(self, left: float, count: StageCount, pace: Pace | None) -> None:
+        """What is left of the next stage takes so many milliseconds, by its own rate."""
+        if pace is not None:
+            self._took += left
+            self._planned += 1000 * pace.p50_s * _share_left(count)
+
+    @property
+    def slower(self) -> float:
+        """How many times as long as planned it takes."""
+        if not self._planned:
+            return 1.0
+        return min(SLOWEST, max(1 / SLOWEST, self._took / self._planned))
+
+
+def _share_left(count: StageCount) -> float:
+    return 1 - min(1.0, count.done / count.total) if count.total else 1.0
 
 
 def _steps(progress: Progress, stage: str) -> Iterable[tuple[int, int]]:
