@@ -39,6 +39,26 @@ def make_events(seed: int, count: int, recurring: int) -> list[Event]:
     return [_make(chance, number, recurs=number < recurring) for number in range(count)]
 
 
+def make_plain(seed: int, component: str, count: int) -> list[tuple[str, bytes]]:
+    """(href, object) pairs of so many to-dos (VTODO) or notes (VJOURNAL)."""
+    chance = random.Random(f"{component} {seed}")
+    return [_make_plain(chance, component) for _ in range(count)]
+
+
+def _make_plain(chance: random.Random, component: str) -> tuple[str, bytes]:
+    uid = f"{chance.getrandbits(128):032x}"
+    day = FIRST_DAY + timedelta(days=chance.randrange(DAYS))
+    when = "DUE" if component == "VTODO" else "DTSTART"
+    lines = [
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Example//Phone 17//EN"),
+        *(f"BEGIN:{component}", f"UID:{uid}", "DTSTAMP:20260101T080000Z"),
+        *(f"{when};VALUE=DATE:{day:%Y%m%d}", f"SUMMARY:{chance.choice(WORDS)}"),
+        "DESCRIPTION:" + " ".join(chance.choices(WORDS, k=20)),
+        *(f"END:{component}", "END:VCALENDAR"),
+    ]
+    return f"{uid}.ics", "".join(f"{_fold(line)}\r\n" for line in lines).encode()
+
+
 def _make(chance: random.Random, number: int, *, recurs: bool) -> Event:
     day = FIRST_DAY + timedelta(days=chance.randrange(DAYS))
     start = datetime.combine(day, time(chance.randrange(7, 21), chance.choice((0, 15, 30))))

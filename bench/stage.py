@@ -12,6 +12,9 @@ read from the recovered home's pages, in key order, inserted into an empty core 
 with nothing else to do: today's table with its indexes, its page size and pragmas, and the batch
 of shelves that a recovery loads one by one. Only the inserts are timed.
 
+Then the same for a vault that has everybody's events, to-dos and notes as well: what they add to
+the contacts stage, which comes before theirs.
+
 What the pages put off is measured too (pages.py): the first write to a shelf and the next one,
 and reads of a shelf that is a page and of the same in rows.
 """
@@ -40,10 +43,13 @@ Row = tuple[Any, ...]
 
 def run(options: Options) -> dict[str, Any]:
     """A recovery, the bare inserts of its records, and what its pages put off, `rounds` times."""
-    vault = build(200 if options.quick else 10_000, options)
+    accounts = 200 if options.quick else 10_000
+    vault = build(accounts, options)
+    fuller = build(accounts, options, everything=True)
     rounds = []
     for number in range(options.rounds):
         found = _measure(vault, options)
+        found |= _measure_beside(fuller, options, found)
         rounds.append(found)
         options.say(
             f"round {number + 1}: {found['stage_records_per_s']:,.0f} records/s, "
@@ -89,6 +95,24 @@ def _measure(vault: Vault, options: Options) -> dict[str, float]:
         "stage_to_bare": stage / bare,
         "since_serving_to_bare": since_serving / bare,
         **put_off,
+    }
+
+
+def _measure_beside(fuller: Vault, options: Options, alone: dict[str, float]) -> dict[str, float]:
+    """The contacts stage of a vault with every kind, beside that of contacts alone."""
+    with tempfile.TemporaryDirectory(prefix="bench-stage-", dir=options.scratch) as scratch:
+        watched = fuller.recover(Path(scratch))
+        try:
+            watched.wait_for("whole", timeout=600)
+        finally:
+            watched.end()
+        events = {one.get("kind", one["event"]): one for one in watched.seen}
+    contacts, seconds = events["contacts"], alone["records"] / alone["stage_records_per_s"]
+    return {
+        "with_all_kinds_contacts_stage_s": contacts["seconds"],
+        "with_all_kinds_to_alone": contacts["seconds"] / seconds,
+        "with_all_kinds_whole_s": float(events["whole"]["at_s"]),
+        "with_all_kinds_records": float(events["whole"]["records"]),
     }
 
 

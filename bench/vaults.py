@@ -22,7 +22,7 @@ from stillhere.errors import StillhereError
 from stillhere.recovery.check import check
 from stillhere.vault.kit import read_kit
 
-LAYOUT = 3  # counts up when what is built changes, so that an old cache is not used
+LAYOUT = 4  # counts up when what is built changes, so that an old cache is not used
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,25 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def build(accounts: int, options: Options, between: tuple[int, int] | None = None) -> Vault:
+def build(
+    accounts: int,
+    options: Options,
+    between: tuple[int, int] | None = None,
+    *,
+    everything: bool = False,
+) -> Vault:
     """The vault of so many accounts, from the cache or built now (in a process of its own); with
-    books as ever, or of so many contacts by lot."""
+    books as ever, or of so many contacts by lot; with ``everything`` they have events, to-dos and
+    notes as well."""
     books = str(BOOK) if between is None else "{}-{}".format(*between)
-    folder = options.cache / f"vault-{accounts}-{books}-{LAYOUT}"
+    how = ["all"] if everything else list(map(str, between or ()))
+    folder = options.cache / f"vault-{accounts}-{books}-{LAYOUT}{'-all' if everything else ''}"
     if not _opens(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         options.say(f"building a vault of {accounts:,} accounts × {books} contacts")
         command = [sys.executable, str(Path(__file__).with_name("build_vault.py"))]
-        subprocess.run([*command, str(folder), str(accounts), *map(str, between or ())], check=True)
+        subprocess.run([*command, str(folder), str(accounts), *how], check=True)
     told = json.loads((folder / "people.json").read_text())
     people = [
         Person(account, dav.Login(name, password), number, book)
