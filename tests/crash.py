@@ -109,6 +109,7 @@ def _summarise(tallies: list[Tally], seed: str, took_s: float, folder: Path, as_
         "acknowledged": sum(tally.counts.acknowledged for tally in tallies),
         "unanswered": sum(tally.counts.unanswered for tally in tallies),
         "moves": sum(tally.counts.moves for tally in tallies),
+        "calendars_changed": sum(tally.calendars for tally in tallies),
         "tokens_checked": sum(tally.tokens for tally in tallies),
         "findings": [
             asdict(finding) | {"seed": tally.seed}

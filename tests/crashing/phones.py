@@ -11,6 +11,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from tests.crashing.forms import Form
+from tests.crashing.homes import find_home
 from tests.crashing.model import Model
 from tests.live.client import LISTING, Client, Login, Lost, read_multistatus, sync_body
 
@@ -36,18 +38,21 @@ class Snapshot:
 
 
 class Phone:
-    """One device that reads. Lives through many servers."""
+    """One device that reads one collection. Lives through many servers."""
 
-    def __init__(self, login: Login, model: Model, seed: str) -> None:
+    def __init__(self, form: Form, login: Login, model: Model, seed: str) -> None:
+        self.form = form
         self.login = login
+        self.path = form.path_of(login)
         self.model = model
-        self.rng = random.Random(f"{seed} phone {login.name}")
+        self.rng = random.Random(f"{seed} phone {login.name} {form.kind}")
         self.snapshots: list[Snapshot] = []
 
     def sync_on(self, url: str, stop: threading.Event) -> None:
         """Syncs from time to time until told to stop or the server is gone."""
         client = Client(url, self.login)
         try:
+            find_home(client, self.form.home_of(self.login), self.model, stop)
             while not stop.wait(PAUSE_S):
                 try:
                     self._keep(self._sync(client, self._latest()))
@@ -94,14 +99,14 @@ class Phone:
         for _ in range(PAGES_AT_MOST):
             answer = client.ask(
                 "REPORT",
-                self.login.book,
+                self.path,
                 sync_body(token, limit),
                 Depth="0",
                 Content_Type="application/xml",
             )
             if answer.status != 207:
                 raise Refused(answer.status, answer.body)
-            page = read_multistatus(answer.body, self.login.book)
+            page = read_multistatus(answer.body, self.path)
             for entry in page.entries:
                 if entry.status == 404:
                     book.pop(entry.href, None)
@@ -116,15 +121,13 @@ class Phone:
         return Snapshot(token, book)
 
 
-def list_book(client: Client, login: Login, patience_s: float = 30.0) -> dict[str, str]:
+def list_book(client: Client, path: str, patience_s: float = 30.0) -> dict[str, str]:
     """ETags by href from a PROPFIND, once the shelf is open. Raises Refused after `patience_s`."""
     deadline = time.monotonic() + patience_s
     while True:
-        answer = client.ask(
-            "PROPFIND", login.book, LISTING, Depth="1", Content_Type="application/xml"
-        )
+        answer = client.ask("PROPFIND", path, LISTING, Depth="1", Content_Type="application/xml")
         if answer.status == 207:
-            return {one.href: one.etag for one in read_multistatus(answer.body, login.book).entries}
+            return {one.href: one.etag for one in read_multistatus(answer.body, path).entries}
         if answer.status != 503 or time.monotonic() > deadline:
             raise Refused(answer.status, answer.body)
         time.sleep(PAUSE_S)

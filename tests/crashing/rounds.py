@@ -7,17 +7,20 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from tests.crashing.copies import Copies
+from tests.crashing.forms import FORMS, in_month, is_in_month
+from tests.crashing.homes import Homemaker
 from tests.crashing.model import Finding, Model
 from tests.crashing.phones import Phone, Refused, list_book
 from tests.crashing.writers import Counts, Writer
-from tests.live.client import Client, Lost
+from tests.live.client import Client, Lost, read_multistatus
 from tests.live.core import SETTINGS, Core, Ended, Process, Silent
 
 ACCOUNTS = ["anna", "björn-Ölund", "chandra 3"]
-WRITERS_EACH = 3
+WRITERS_EACH = {"contacts": 3, "calendar": 2, "tasks": 1, "notes": 1}
 KILLS_AT_MOST = 3
 REFUSED = 2  # exit code of a recovery whose home holds a whole core already
 
@@ -34,8 +37,9 @@ class Tally:
     compactions: int = 0
     copies: int = 0  # added, healed and removed, or begun to be
     lost: int = 0  # copies
-    records: int = 0  # in the largest book
+    records: int = 0  # in the largest collection
     tokens: int = 0
+    calendars: int = 0  # made and deleted
     took_s: float = 0.0
     counts: Counts = field(default_factory=Counts)
     findings: list[Finding] = field(default_factory=list)
@@ -50,12 +54,16 @@ class Chain:
         # With ack = "core" a lost home may cost acknowledged changes, so that none is lost here.
         self._ways = ("restart", "recover", "recover") if ack == "vault" else ("restart",)
         self.copies = Copies(self.core, random.Random(seed).choice((1, 2, 2)))
-        self.models = [Model(login.name) for login in self.core.logins]
-        pairs = list(zip(self.core.logins, self.models, strict=True))
-        self.phones = [Phone(login, model, seed) for login, model in pairs]
+        self.homemakers = [Homemaker(login, seed) for login in self.core.logins]
+        self.phones = [
+            Phone(form, login, Model(f"{login.name}, {form.kind}"), seed)
+            for login, form in product(self.core.logins, FORMS.values())
+        ]
+        self.models = [device.model for device in (*self.homemakers, *self.phones)]
+        each = [phone for phone in self.phones for _ in range(WRITERS_EACH[phone.form.kind])]
         self.writers = [
-            Writer(number, *pairs[number % len(pairs)], seed)
-            for number in range(WRITERS_EACH * len(pairs))
+            Writer(number, phone.form, phone.login, phone.model, seed)
+            for number, phone in enumerate(each)
         ]
         self.server: Process = self.core.serve()
         self.rng = random.Random()
@@ -89,6 +97,9 @@ class Chain:
         for writer in self.writers:
             self.tally.counts.add(writer.counts)
             writer.counts = Counts()
+        for homemaker in self.homemakers:
+            self.tally.calendars += homemaker.changes
+            homemaker.changes = 0
         self.tally.took_s = time.monotonic() - began
         return self.tally
 
@@ -184,32 +195,49 @@ class Chain:
         stop = threading.Event()
         lives = [writer.write_on for writer in self.writers]
         lives += [phone.sync_on for phone in self.phones]
+        lives += [homemaker.keep_on for homemaker in self.homemakers]
         threads = [threading.Thread(target=live, args=(url, stop)) for live in lives]
         for thread in threads:
             thread.start()
         return stop, threads
 
     def _settle(self) -> None:
-        """At rest: every book against its model, every old token, and now and then the vault."""
+        """At rest: every home and collection against its model, every old token, and now and
+        then the vault."""
         url = str(self.server.wait_for("serving")["url"]).rstrip("/")
-        for phone, model in zip(self.phones, self.models, strict=True):
+        for homemaker in self.homemakers:
+            client = Client(url, homemaker.login)
+            homemaker.settle(client)
+            client.close()
+        for phone in self.phones:
             client = Client(url, phone.login)
-            etags = list_book(client, phone.login)
-            found: dict[str, bytes] = {}
-            for href in etags:
-                answer = client.ask("GET", phone.login.book + href)
-                if answer.status == 200:
-                    found[href] = answer.body
-                else:
-                    model.report(f"listed, but GET answers {answer.status}", href)
-            model.settle(found, etags)
-            self.tally.records = max(self.tally.records, len(found))
-            self.tally.tokens += phone.check(client, etags)
+            self._settle_book(client, phone)
             client.close()
         if self.rng.random() < 0.25:
             code, words = self.core.verify()
             if code:
                 self._find(f"verify ended with {code}", words)
+
+    def _settle_book(self, client: Client, phone: Phone) -> None:
+        etags = list_book(client, phone.path)
+        found: dict[str, bytes] = {}
+        for href in etags:
+            answer = client.ask("GET", phone.path + href)
+            if answer.status == 200:
+                found[href] = answer.body
+            else:
+                phone.model.report(f"listed, but GET answers {answer.status}", href)
+        phone.model.settle(found, etags)
+        self.tally.records = max(self.tally.records, len(found))
+        self.tally.tokens += phone.check(client, etags)
+        if phone.form.kind == "calendar":
+            month = self.rng.randint(1, 12)
+            query = client.ask("REPORT", phone.path, in_month(month), Depth="1")
+            listed = {one.href for one in read_multistatus(query.body, phone.path).entries}
+            wanted = {href for href, body in found.items() if is_in_month(body, month)}
+            if query.status != 207 or listed != wanted:
+                differs = sorted(listed ^ wanted)
+                phone.model.report("a month lists other events", detail=f"{month}: {differs}")
 
     def _find(self, what: str, detail: str) -> None:
         self.tally.findings.append(Finding(what, "", "", detail))

@@ -13,17 +13,15 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from tests.crashing.forms import Form
+from tests.crashing.homes import find_home
 from tests.crashing.model import Attempt, Model
 from tests.live.client import Answer, Client, Login, Lost
 
-SHARED = [f"shared-{number}.vcf" for number in range(3)]
+SHARED = ("shared-0", "shared-1", "shared-2")
 OWNED_AT_MOST = 60
 RETRY_S = 0.1
 DONE = (200, 201, 204)
-CARD = (
-    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:Łucja Ærø 山田 {version}\r\n"
-    "N:Ærø;Łucja;;;\r\nNOTE:{note}\r\nREV:{version}\r\nEND:VCARD\r\n"
-)
 
 
 @dataclass
@@ -43,9 +41,11 @@ class Counts:
 
 @dataclass
 class Writer:
-    """One device of one account. Lives through many servers; `write_on` is one of their lives."""
+    """One device of one account, for one kind. Lives through many servers; `write_on` is one of
+    their lives."""
 
     number: int
+    form: Form
     login: Login
     model: Model
     seed: str
@@ -53,6 +53,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(f"{self.seed} writer {self.number}")
+        self._path = self.form.path_of(self.login)
         self._bodies: dict[str, bytes] = {}  # owned hrefs that exist, as this writer knows them
         self._shared_etags: dict[str, str] = {}
         self._doubtful: list[tuple[str, bytes | None, bytes | None]] = []  # href, before, after
@@ -62,6 +63,7 @@ class Writer:
         """Writes until told to stop or the server is gone."""
         client = Client(url, self.login)
         try:
+            find_home(client, self.form.home_of(self.login), self.model, stop)
             while not stop.is_set():
                 if self._doubtful:
                     self._look(client)
@@ -79,14 +81,14 @@ class Writer:
             self._write_shared(client)
         elif not self._bodies or (choice < 0.55 and len(self._bodies) < OWNED_AT_MOST):
             href = self._new_href()
-            self._put(client, href, self._card(f"{href}-uid"))
+            self._put(client, href, self._item(f"{href}-uid"))
         else:
             self._change(client, self.rng.choice(list(self._bodies)), choice)
 
     def _change(self, client: Client, href: str, choice: float) -> None:
         if choice < 0.78:
             uid = self._bodies[href].split(b"UID:")[1].split(b"\r\n")[0].decode()
-            self._put(client, href, self._card(uid))
+            self._put(client, href, self._item(uid))
         elif choice < 0.9:
             self._delete(client, href)
         else:
@@ -119,7 +121,7 @@ class Writer:
         body, target = self._bodies[href], self._new_href()
         there, here = self.model.begin(target, body), self.model.begin(href, None)
         touched = [(href, here, body), (target, there, None)]
-        headers = {"Destination": self.login.book + target, "Overwrite": "F"}
+        headers = {"Destination": self._path + target, "Overwrite": "F"}
         if self._ask(client, "MOVE", touched, headers=headers):
             self.counts.moves += 1
             self._know(href, None)
@@ -136,9 +138,9 @@ class Writer:
         headers: dict[str, str] | None = None,
     ) -> Answer | None:
         """One write on owned hrefs; None means not done, or doubtful and noted as such."""
-        headers = (headers or {}) | ({"Content_Type": "text/vcard; charset=utf-8"} if body else {})
+        headers = (headers or {}) | ({"Content_Type": self.form.media_type} if body else {})
         try:
-            answer = client.ask(method, self.login.book + touched[0][0], body, **headers)
+            answer = client.ask(method, self._path + touched[0][0], body, **headers)
         except Lost as lost:
             self._doubt(touched, over=lost.gone)
             self.counts.unanswered += 1
@@ -169,7 +171,7 @@ class Writer:
         """Reads every href of the doubtful request: all as before, or all as after."""
         found: list[bytes | None] = []
         for href, _, _ in self._doubtful:
-            answer = client.ask("GET", self.login.book + href)
+            answer = client.ask("GET", self._path + href)
             if answer.status not in (200, 404):
                 if answer.status != 503:
                     self.model.report(f"GET answered {answer.status}", href)
@@ -189,8 +191,8 @@ class Writer:
         self._doubtful.clear()
 
     def _write_shared(self, client: Client) -> None:
-        href = self.rng.choice(SHARED)
-        path = self.login.book + href
+        href = self.rng.choice(SHARED) + self.form.extension
+        path = self._path + href
         etag = self._shared_etags.get(href)
         if etag is None:
             answer = client.ask("GET", path)
@@ -199,14 +201,14 @@ class Writer:
                 return
             etag = answer.etag if answer.status == 200 else ""
         deletes = bool(etag) and self.rng.random() < 0.15
-        body = None if deletes else self._card(href)
+        body = None if deletes else self._item(href)
         attempt = self.model.begin(href, body)
         try:
             if body is None:
                 answer = client.ask("DELETE", path, If_Match=etag)
             else:
                 condition = {"If_Match": etag} if etag else {"If_None_Match": "*"}
-                content = {"Content_Type": "text/vcard; charset=utf-8"}
+                content = {"Content_Type": self.form.media_type}
                 answer = client.ask("PUT", path, body, **condition, **content)
         except Lost as lost:
             self._shared_etags.pop(href, None)
@@ -241,11 +243,10 @@ class Writer:
 
     def _new_href(self) -> str:
         self._made += 1
-        return f"w{self.number}-{self._made}.vcf"
+        return f"w{self.number}-{self._made}{self.form.extension}"
 
-    def _card(self, uid: str) -> bytes:
-        version = f"{self.number}-{self.rng.getrandbits(64):016x}"
+    def _item(self, uid: str) -> bytes:
         note = "x" * self.rng.choice(
             (10, 200, 2_000, 20_000) if self.number % 4 == 0 else (10, 200)
         )
-        return CARD.format(uid=uid, version=version, note=note).encode()
+        return self.form.item(uid, self.rng.getrandbits(64), note)

@@ -26,4 +26,5 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
     assert summary["findings"] == [], done.stderr
     assert done.returncode == 0
     assert summary["acknowledged"] > 0
+    assert summary["calendars_changed"] > 0
     assert summary["kills"] >= summary["rounds"] >= ROUNDS // 2
