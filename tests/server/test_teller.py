@@ -13,11 +13,12 @@ from tests.server.test_publish import figures_of
 from tests.server.test_recover import CARD, CARDS, arguments, epochs, fails, fetch
 
 from stillhere.errors import BadInput, StillhereError
+from stillhere.kinds import RECOVERY_ORDER
 from stillhere.server import recover
 from stillhere.server.incident import Desk
 from stillhere.server.teller import Teller, Told
 
-STAGES = ["account proven", "contacts proven", "account", "contacts"]
+STAGES = [*(f"{kind} proven" for kind in RECOVERY_ORDER), *RECOVERY_ORDER]
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_before_any_drill_nothing_is_said_of_them() -> None:
     [
         ("mirrored", "the vault is no longer needed to read"),
         ("account", "everybody can log in"),
-        ("calendar", "everybody has calendar"),
+        ("calendar", "everybody has events"),
         ("whole", "everybody has everything"),
     ],
 )
