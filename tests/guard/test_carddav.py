@@ -7,11 +7,10 @@ without finding its body; a closed shelf is one whose roster is not proven.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
-from tests.protocols.dav.service import NAMESPACES, Answer, C, D, Device, Service, card, run_service
+from tests.protocols.dav.service import NAMESPACES, Answer, C, D, Device, Service, card
 
 from stillhere.kinds import KINDS
 from stillhere.store import seq_of
@@ -23,18 +22,6 @@ LOOK_FOR_LOST = (
     '<C:filter><C:prop-filter name="FN"><C:text-match>lost</C:text-match></C:prop-filter>'
     "</C:filter>"
 )
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with run_service(tmp_path_factory.mktemp("guard")) as running:
-        yield running
-
-
-@pytest.fixture
-def own_service(tmp_path: Path) -> Iterator[Service]:
-    with run_service(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture
