@@ -142,6 +142,22 @@ def test_one_that_was_put_back_from_a_backup_is_left_behind(twice: Twice, tmp_pa
     working.close()
 
 
+def test_a_recovery_that_was_killed_at_its_end_goes_on_without_the_one_that_was_named_first(
+    twice: Twice, tmp_path: Path
+) -> None:
+    shutil.copytree(twice.second, tmp_path / "yesterday")
+    with twice.core(twice.service.home) as working:
+        for number in range(3):
+            put(working, twice.anna, f"new {number}.vcf")
+    shutil.rmtree(twice.second)
+    (tmp_path / "yesterday").rename(twice.second)
+    for _ in range(2):
+        _, working = twice.recover(tmp_path / "2", twice.second, twice.first)
+        assert len(bodies(working, twice.anna)) == 4
+        working.close()
+    assert read_members(tmp_path / "2", str(twice.second)).places == [str(twice.first)]
+
+
 def test_a_last_segment_that_came_half_way_is_completed_and_both_are_full_copies(
     twice: Twice, tmp_path: Path
 ) -> None:

@@ -132,7 +132,7 @@ class Recovery:
         try:
             self._take_over(checked, core, identity)
             if self._fenced:
-                keep_sealed(self._home, checked)
+                keep_sealed(self._home, identity, checked)
                 keep_end(core.reader(), self.anchor, self._seen, self._lacking)
             if self._lacking is not None:
                 core.checkpoint()  # the witness itself may forget it from now on
@@ -213,7 +213,7 @@ class Recovery:
         self._fenced = seal(checked, identity, self._forget)
         if self._fenced:
             self._tell_sealed(identity)
-            keep_sealed(self._home, checked)
+            keep_sealed(self._home, identity, checked)
             record_sealed(checked, self.working.signer)
         if self._knocks.over:
             self.working.eraser.take_in(checked.erased.values())

@@ -156,11 +156,11 @@ def seal(checked: Checked, identity: Identity, start_over: Callable[[], None]) -
     return True
 
 
-def keep_sealed(home: Path, checked: Checked) -> None:
-    """The core's vault is in the copies that were sealed, if there are several."""
+def keep_sealed(home: Path, identity: Identity, checked: Checked) -> None:
+    """The core's vault is in the copies that were sealed, whichever was named first."""
     written = list(written_places(checked.vault.backend))
-    before = read_members(home, written[0])
-    if len(written) > 1 or before.generation:
+    before = read_members(home, identity.vault_place)
+    if before.generation or before.places != written:
         keep_members(home, Members(before.generation + 1, written))
 
 
