@@ -38,6 +38,7 @@ class Ruins(Places):
         for place in self.places:
             for pack in place.glob(f"ledger/contacts/*[{'br' if rosters else 'b'}]-*.pack"):
                 pack.unlink()
+        self.stop_at = ()
         self.begin_recovery()
         assert self.recovery is not None
         self.recovery.run()
