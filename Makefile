@@ -22,7 +22,7 @@ help: ## list these targets
 
 install: $(VENV)/run ## set up .venv/bin/stillhere and what it needs, no more
 
-demo: $(VENV)/run ## a day in October, in a minute: the core is lost and everybody's contacts come back
+demo: $(VENV)/run ## a day in October, in a minute: the core is lost, and what everybody had comes back
 	$(BIN)/stillhere demo $(ARGS)
 
 demo-worse: $(VENV)/run ## the second act: the core is damaged, a vault lost, the other has bad chunks

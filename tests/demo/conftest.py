@@ -5,10 +5,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from stillhere.demo.collection import Collection
+from stillhere.demo.kinds import KINDS
 from stillhere.demo.ledger import Ledger
 from stillhere.demo.ours import Ours
-from stillhere.demo.phone import Phone
 from stillhere.demo.radicale import Radicale, find
+from stillhere.demo.wire import Wire
 from stillhere.errors import BadInput
 
 BOOK = "/dav/anna/contacts/"
@@ -87,6 +89,11 @@ class Script:
         self.server.server_close()
 
 
+def collection_of(port, name, password, ledger, kind="contacts"):
+    """What an empty phone has of one kind."""
+    return Collection(KINDS[kind].client(Wire(port, name, password)), ledger)
+
+
 @pytest.fixture
 def script():
     script = Script()
@@ -96,11 +103,11 @@ def script():
 
 @pytest.fixture
 def phone(script):
-    """A phone that knows its book and holds two cards of it."""
+    """What a phone has of a book that it knows: two cards."""
     script.etags = {"a.vcf": '"1"', "b.vcf": '"1"'}
     script.cards = {"a.vcf": "A", "b.vcf": "B"}
-    phone = Phone.of(script.port, "anna", "secret", Ledger())
-    phone.book = BOOK
+    phone = collection_of(script.port, "anna", "secret", Ledger())
+    phone.path = BOOK
     phone.sync()
     script.etags, script.cards = {}, {}
     yield phone

@@ -6,10 +6,20 @@ import pytest
 
 from stillhere.demo import run
 from stillhere.demo.day import Day
+from stillhere.demo.kinds import KINDS
 from stillhere.demo.ours import Ours
 from stillhere.demo.radicale import find
 from stillhere.errors import BadInput
 
+HARM = (
+    "missing",
+    "wrong",
+    "phantom",
+    "discarded",
+    "phone_deletions",
+    "phone_overwrites",
+    "resyncs",
+)
 KEYS = {
     "accounts",
     "records",
@@ -26,6 +36,7 @@ KEYS = {
     "contacts_s",
     "mirrored_s",
     "whole_s",
+    "kinds",
     "verdicts",
 }
 
@@ -37,7 +48,11 @@ def test_a_day_of_twelve_people_loses_nothing():
     assert figures.ok, said
     assert said["accounts"] == said["phones_back"] == 12
     assert said["records"] == said["recovered"] > 100
-    assert said["verdicts"] == {"complete": 24, "incomplete": 0}
+    assert said["verdicts"] == {"complete": 12 * (len(KINDS) + 1), "incomplete": 0}
+    assert said["kinds"].keys() == KINDS.keys()
+    for kind in said["kinds"].values():
+        assert kind["acknowledged"] >= kind["records"] == kind["recovered"] >= 12
+        assert not any(kind[harm] for harm in HARM)
     assert said["resyncs"] == said["phone_downloads"] == said["discarded"] == 0
     assert 0 < said["first_contact_s"] < said["seconds"]
     assert said["contacts_s"] <= said["whole_s"]
@@ -72,6 +87,7 @@ def test_the_same_day_with_radicale_shows_what_people_lose():
     assert figures.phone_deletions > 0
     assert figures.missing > 0
     assert figures.phantom == 0
+    assert all(kind.missing and kind.phone_deletions for kind in figures.kinds)
 
 
 def test_a_day_needs_people_and_a_service_that_is_known():

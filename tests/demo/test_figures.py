@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from stillhere.demo.figures import Figures
+from stillhere.demo.figures import Figures, OfKind
 from stillhere.demo.tally import quantile
 
 GOOD = Figures(
@@ -39,6 +39,7 @@ GOOD = Figures(
     complete=3,
     incomplete=0,
     seconds=20.0,
+    kinds=(OfKind("contacts", 150, 120, 120, 0, 0, 0, 0, 0, 0, 0),),
 )
 
 
@@ -53,10 +54,22 @@ def test_a_good_day_says_so():
     assert "nothing that it had acknowledged is" in printed(GOOD)
     assert "blank machine to phone with contacts\n" in printed(GOOD)  # 80 columns are enough
     assert GOOD.to_json()["verdicts"] == {"complete": 3, "incomplete": 0}
+    assert GOOD.to_json()["kinds"]["contacts"]["records"] == 120
+    [row] = [line.split() for line in printed(GOOD).splitlines() if "120 of 120" in line]
+    assert row == ["Contacts", "120", "of", "120", *("0" * 6)]
 
 
 @pytest.mark.parametrize(
-    "harm", ["missing", "wrong", "phantom", "phone_deletions", "phone_overwrites", "discarded"]
+    "harm",
+    [
+        "missing",
+        "wrong",
+        "phantom",
+        "phone_deletions",
+        "phone_overwrites",
+        "discarded",
+        "resyncs",
+    ],
 )
 def test_any_loss_is_a_bad_day_and_is_named(harm):
     figures = replace(GOOD, **{harm: 7})

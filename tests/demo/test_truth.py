@@ -10,9 +10,7 @@ from rich.console import Console
 from stillhere.demo.damage import PAGE, flip_packs, spoil_core
 from stillhere.demo.ledger import Ledger
 from stillhere.demo.ours import Ours
-from stillhere.demo.person import Book, Person
-from stillhere.demo.phone import Phone
-from stillhere.demo.service import Login
+from stillhere.demo.person import Kept
 from stillhere.demo.toll import Surveyed, Toll
 from stillhere.demo.truth import FIGURES, Account, Lack, Span, account_for, count_known
 
@@ -37,7 +35,7 @@ TOLL = Toll(
     salvaged=19,
     settled_by_phones=1,
     phone_healed=True,
-    surveys=(Surveyed(2, 3, 0.1, SPANS, SPANS),),
+    surveys=(Surveyed("contacts", 2, 3, 0.1, SPANS, SPANS),),
     letters=1,
     faults=(),
     resent=5,
@@ -55,60 +53,61 @@ TOLL = Toll(
 
 
 @pytest.fixture
-def person():
-    """Somebody whose cards a, b and c were acknowledged, and the deletion of d."""
+def ledger():
+    """Of somebody whose cards a, b and c were acknowledged, and the deletion of d."""
     ledger = Ledger()
-    phone = Phone.of(1, "ana", "secret", ledger)
     for href in "abc":
         ledger.acknowledge(href, href.encode())
     ledger.acknowledge("d", None)
-    return Person(Login("ana", "secret"), "1", 3, phone, ledger, random.Random(1))
+    return ledger
 
 
-def judged(person, cards, listed, missing):
-    book = Book({href: href.encode() for href in cards}, set(listed))
-    return account_for(person, book, Lack(missing, {}, 0), Ours)
+def judged(ledger, cards, listed, missing):
+    kept = Kept({href: href.encode() for href in cards}, set(listed))
+    return account_for(ledger, kept, Lack(missing, {}, 0), Ours)
 
 
-def test_what_is_held_is_named_with_a_cause_and_listed(person):
-    found = judged(person, "ab", "abc", {"c": "a reason"})
+def test_what_is_held_is_named_with_a_cause_and_listed(ledger):
+    found = judged(ledger, "ab", "abc", {"c": "a reason"})
     assert found == Account(expected=3, present=2, given=2, held=1)
-    assert judged(person, "ab", "abc", {"c": ""}).unaccounted == 1
-    assert judged(person, "ab", "ab", {"c": "a reason"}).unlisted == 1
+    assert judged(ledger, "ab", "abc", {"c": ""}).unaccounted == 1
+    assert judged(ledger, "ab", "ab", {"c": "a reason"}).unlisted == 1
 
 
-def test_what_is_gone_and_not_named_is_not_accounted_for(person):
-    assert judged(person, "ab", "ab", {}).unaccounted == 1
-    assert account_for(person, Book({}, set()), None, Ours).unaccounted == 3
+def test_what_is_gone_and_not_named_is_not_accounted_for(ledger):
+    assert judged(ledger, "ab", "ab", {}).unaccounted == 1
+    assert account_for(ledger, Kept({}, set()), None, Ours).unaccounted == 3
 
 
-def test_what_is_there_or_deleted_or_unheard_of_is_not_missing(person):
+def test_what_is_there_or_deleted_or_unheard_of_is_not_missing(ledger):
     for href in ("a", "d", "e"):
-        found = judged(person, "abc", "abc", {href: "a reason"})
+        found = judged(ledger, "abc", "abc", {href: "a reason"})
         assert (found.misnamed, found.held, found.present) == (1, 0, 3)
 
 
-def test_what_was_deleted_and_is_back_is_wrong_and_what_nobody_sent_a_phantom(person):
-    found = judged(person, "abcde", "abcde", {})
+def test_what_was_deleted_and_is_back_is_wrong_and_what_nobody_sent_a_phantom(ledger):
+    found = judged(ledger, "abcde", "abcde", {})
     assert (found.present, found.wrong, found.phantom) == (3, 1, 1)
 
 
-def test_a_change_that_was_under_way_may_have_got_there(person):
-    assert count_known([person.ledger]) == Span(3, 3)
-    person.ledger.send("e", b"e")
-    person.ledger.send("a", None)
-    person.ledger.send("b", b"B")
-    assert count_known([person.ledger]) == Span(2, 4)
+def test_a_change_that_was_under_way_may_have_got_there(ledger):
+    assert count_known([ledger]) == Span(3, 3)
+    ledger.send("e", b"e")
+    ledger.send("a", None)
+    ledger.send("b", b"B")
+    assert count_known([ledger]) == Span(2, 4)
 
 
 def test_a_figure_must_be_able_to_be_true():
     assert Span(2, 4).meets(Span(4, 9))
     assert not Span(2, 4).meets(Span(5, 9))
-    off = Surveyed(2, 3, 0.1, SPANS | {"missing": Span(11, 12)}, SPANS)
+    off = Surveyed("contacts", 2, 3, 0.1, SPANS | {"missing": Span(11, 12)}, SPANS)
     assert off.off == ["missing"]
     toll = replace(TOLL, surveys=(off,))
     assert not toll.ok
-    assert "'missing' in a survey of 2 shelves: 11 to 12, and 10 was true" in toll.verdict()
+    assert (
+        "contacts 'missing' in a survey of 2 shelves: 11 to 12, and 10 was true" in toll.verdict()
+    )
     assert "THIS IS WRONG" in printed(toll)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from stillhere import cli
 from stillhere.demo import damage, worse
-from stillhere.demo.carddav import Client
-from stillhere.demo.edition import Due, find_faults
+from stillhere.demo.dav import Client
+from stillhere.demo.edition import Due, OfKind, find_faults
+from stillhere.demo.kinds import KINDS
 from stillhere.demo.twice import Twice
 from stillhere.demo.wire import Wire
 from stillhere.demo.worse import TITLE, Worse
@@ -35,23 +36,28 @@ def test_core_and_vaults_fail_together_and_every_record_is_accounted_for(tmp_pat
     assert toll.phones_back == PEOPLE
     assert 0 < toll.bad_pages < toll.pages
     assert 0 < toll.bad_packs < toll.packs
-    whole = said["surveys"][-1]
-    assert whole["looked"] == PEOPLE
-    assert whole["said"]["missing"] == [toll.missed_by_vault] * 2
+    whole = said["surveys"][-len(KINDS) :]
+    assert [one["kind"] for one in whole] == [*KINDS]
+    assert {one["looked"] for one in whole} == {PEOPLE}
+    assert sum(one["said"]["missing"][0] for one in whole) == toll.missed_by_vault
+    assert sum(one["said"]["missing"][1] for one in whole) == toll.missed_by_vault
+    assert sum(one["held"] for one in said["kinds"].values()) == toll.held
     assert f"{toll.held:,} are held, each named" in toll.verdict()
     must_be_seen_on_the_page(service.page, toll)
 
 
 def must_be_seen_on_the_page(page, toll):
     """Any figure of the page that is another than was counted is a fault."""
-    kinds = {each["kind"]: each for each in read_figures(page)["kinds"]}
     back = read_figures(page)["people_with_contacts_back"]
-    due = Due(TITLE, kinds["contacts"]["proven"], toll.held, PEOPLE, back)
+    kinds = {one.kind: OfKind(one.given, one.held) for one in toll.kinds}
+    due = Due(TITLE, kinds, PEOPLE, back)
     assert find_faults(page, due) == []
-    assert find_faults(page, due._replace(held=toll.held + 1)) == [
-        f"held is {toll.held}, not {toll.held + 1}",
-        "index.html has other figures",
-    ]
+    for kind, (proven, held) in kinds.items():
+        more = due._replace(kinds=kinds | {kind: OfKind(proven, held + 1)})
+        assert find_faults(page, more) == [
+            f"{kind} held is {held}, not {held + 1}",
+            f"index.html has other figures of {kind}",
+        ]
     assert "back" in " ".join(find_faults(page, due._replace(back=back + 1)))
     html = page / "index.html"
     html.write_bytes(html.read_bytes() + b" ")
@@ -65,9 +71,11 @@ class Meddled(Worse):
     """After everything is back somebody deletes a card behind the owner's back."""
 
     def _account(self, pool):
-        person = next(p for p in self._people if p.phone.cards and p not in self._people[::10])
-        book = person.read_book(self._service)
-        href = next(href for href in person.phone.cards if href in book.cards)
+        contacts = {p.login.name: p.phone.collections["contacts"].items for p in self._people}
+        others = [p for p in self._people if p not in self._people[::10]]
+        person = next(p for p in others if contacts[p.login.name])
+        kept = person.read(self._service, "contacts")
+        href = next(href for href in contacts[person.login.name] if href in kept.items)
         client = Client(Wire(self._service.port, *person.login))
         client.delete(client.discover(), href, "")
         client.wire.close()

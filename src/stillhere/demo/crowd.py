@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
-from stillhere.demo.carddav import Stopwatch
-from stillhere.demo.people import account_names, book_sizes, cards
+from stillhere.demo.collection import Collection, Outcome
+from stillhere.demo.kinds import CONTACTS, KINDS
+from stillhere.demo.people import account_names, book_sizes
 from stillhere.demo.person import Person
-from stillhere.demo.phone import Outcome, Phone
+from stillhere.demo.phone import Phone
 from stillhere.demo.process import DemoFailedError
 from stillhere.demo.service import Returned, Service
 
@@ -55,30 +56,41 @@ class Crowd:
                     self._over.set()
         finally:
             for person in self._people:
-                person.phone.client.wire.close()
+                person.phone.close()
             self._service.stop()
 
     def _move_in(self, pool: ThreadPoolExecutor) -> None:
         names = list(account_names(self._seed, self._accounts))
         logins = self._service.open(names)
-        for number, size in enumerate(book_sizes(self._seed, self._accounts)):
+        sizes = {
+            kind.name: book_sizes(self._seed_of(kind.name), self._accounts, kind.mean)
+            for kind in KINDS.values()
+        }
+        for number, login in enumerate(logins):
+            of_them = {kind: each[number] for kind, each in sizes.items()}
             seed = f"{self._seed} {number}"
-            self._people.append(Person.move_in(self._service.port, logins[number], seed, size))
-        total = sum(person.size for person in self._people)
-        self._say(f"{self._accounts:,} people move in with {total:,} contacts")
+            self._people.append(Person.move_in(self._service.port, login, seed, of_them))
+        *most, last = [
+            f"{sum(each):,} {KINDS[kind].words[sum(each) != 1]}" for kind, each in sizes.items()
+        ]
+        self._say(f"{self._accounts:,} people move in with {', '.join(most)} and {last}")
         self._for_everybody(pool, self._fill)
 
+    def _seed_of(self, kind: str) -> str:
+        return str(self._seed) if kind == CONTACTS else f"{self._seed} {kind}"
+
     def _fill(self, person: Person) -> None:
-        book = cards(person.seed, person.size)
-        if self._service.take_in(person.login, book):
-            for href, card in book:
-                person.ledger.acknowledge(href, card)
-        else:
-            computer = Phone.of(self._service.port, *person.login, person.ledger)
-            for href, card in book:
-                computer.edit(href, card)
-            self._must_sync(computer)
-            computer.client.wire.close()
+        computer = Phone.of(self._service.port, person.login, person.ledgers)
+        for kind, collection in computer.collections.items():
+            items = person.belongings(kind)
+            if self._service.take_in(person.login, kind, items):
+                for href, body in items:
+                    person.ledgers[kind].acknowledge(href, body)
+                continue
+            for href, body in items:
+                collection.edit(href, body)
+            self._must_sync(collection)
+        computer.close()
         self._must_sync(person.phone)
 
     def _replace_phones(self) -> int:
@@ -86,7 +98,7 @@ class Crowd:
         for person in self._people[::NEW_PHONES]:
             person.lose_phone(self._service.port)
         for person in self._people:
-            person.phone.client.watch = Stopwatch()
+            person.phone.watch_anew()
         return sum(person.phone.pending() for person in self._people)
 
     def _knock(self, pool: ThreadPoolExecutor) -> tuple[float, Returned]:
@@ -121,7 +133,7 @@ class Crowd:
         self._say("every phone syncs once more")
         self._for_everybody(pool, self._sync_patiently)
 
-    def _must_sync(self, phone: Phone) -> None:
+    def _must_sync(self, phone: Phone | Collection) -> None:
         outcome = self._sync_patiently_with(phone)
         if outcome is not Outcome.DONE:
             raise DemoFailedError(f"a phone can't sync on a good day: {phone.trouble or outcome}")
@@ -129,7 +141,7 @@ class Crowd:
     def _sync_patiently(self, person: Person) -> None:
         self._sync_patiently_with(person.phone)
 
-    def _sync_patiently_with(self, phone: Phone) -> Outcome:
+    def _sync_patiently_with(self, phone: Phone | Collection) -> Outcome:
         outcome = phone.sync()
         for _ in range(_TRIES):
             if outcome is Outcome.DONE or self._over.is_set():
@@ -150,7 +162,7 @@ class Crowd:
         return [people[number::count] for number in range(count)]
 
     def _count(self) -> int:
-        return sum(person.ledger.acknowledgements for person in self._people)
+        return sum(person.acknowledgements for person in self._people)
 
     def _wait_for(self, count: float, lanes: "list[Future[None]]") -> None:
         """Wait until so many changes are acknowledged, or nobody edits any more."""

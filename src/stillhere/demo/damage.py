@@ -8,12 +8,14 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
+from stillhere.demo.kinds import KINDS
+
 PAGE = 16384
 """Bytes of a page of the core's file."""
 BAD_PAGES = 0.5
 """Share of its pages that are lost, those of its write-ahead log included."""
 BAD_PACKS = 0.3
-"""Share of the packs of contacts with a byte flipped, of each role."""
+"""Share of the packs of each kind with a byte flipped, of each role."""
 _ROLES = {"bodies": "b", "rosters": "r"}
 
 
@@ -45,15 +47,18 @@ def spoil_core(core: Path, chance: random.Random) -> Bad:
 
 
 def flip_packs(vault: Path, chance: random.Random) -> Bad:
-    """Flip a bit in packs of contacts, and return in how many.
+    """Flip a bit in packs of each kind, and return in how many."""
+    flipped = [_flip_packs(vault / "ledger" / kind, chance) for kind in KINDS]
+    return Bad(sum(one.bad for one in flipped), sum(one.of for one in flipped))
+
+
+def _flip_packs(folder: Path, chance: random.Random) -> Bad:
+    """Of one kind.
 
     A pack of bodies loses what lies there. Of a roster nothing is lost as long as the same names
     beside its bodies are left, so the packs of rosters are those of other buckets.
     """
-    packs = {
-        role: sorted(vault.glob(f"ledger/contacts/*-*{letter}-*.pack"))
-        for role, letter in _ROLES.items()
-    }
+    packs = {role: sorted(folder.glob(f"*-*{letter}-*.pack")) for role, letter in _ROLES.items()}
     bodies = packs["bodies"]
     hit = chance.sample(bodies, max(1, round(len(bodies) * BAD_PACKS))) if bodies else []
     buckets = {_bucket(path) for path in hit}

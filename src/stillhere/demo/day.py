@@ -23,8 +23,8 @@ class Day(Crowd):
     def play(self) -> Figures:
         """Play the day; the service is stopped at its end, however it ends.
 
-        1. Move in: accounts are made, people's books are sent by their computers and fetched by
-           their phones.
+        1. Move in: accounts are made, what people have is sent by their computers and fetched by
+           their phones: contacts, calendars, to-do lists and notes.
         2. Edit, until the server is killed in the middle of it and its core deleted; people go
            on editing.
         3. Knock: phones ask without pause while a blank machine starts; the recovery brings the
@@ -66,8 +66,7 @@ class Day(Crowd):
             for person in people:
                 if self._over.is_set():
                     return
-                person.edit()
-                person.phone.sync()
+                person.edit_and_sync()
 
     def _compare(self, pool: ThreadPoolExecutor) -> None:
         self._say("everything acknowledged is compared, record by record")

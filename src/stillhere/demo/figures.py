@@ -14,6 +14,23 @@ Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
+class OfKind:
+    """What a day came to for one kind, in records; `resyncs` in phones."""
+
+    kind: str
+    acknowledged: int
+    records: int
+    recovered: int
+    missing: int
+    wrong: int
+    phantom: int
+    discarded: int
+    phone_deletions: int
+    phone_overwrites: int
+    resyncs: int
+
+
+@dataclass(frozen=True)
 class Figures:
     """What a day came to. Counts are records unless said otherwise; `_s` seconds, `_ms`
     milliseconds; None where nothing was measured."""
@@ -37,7 +54,7 @@ class Figures:
     phone_deletions: int
     phone_overwrites: int
     phone_downloads: int
-    """Cards that phones fetched again although they had them."""
+    """Items that phones fetched again although they had them."""
     phone_refusals: int
     resyncs: int
     phones_back: int
@@ -56,24 +73,27 @@ class Figures:
     incomplete: int | None
     seconds: float
     """The whole day, in real seconds."""
+    kinds: tuple[OfKind, ...] = ()
     place: str | None = None
     """Where its files are, when they were kept."""
 
     @property
     def ok(self) -> bool:
-        """True only if nothing acknowledged is missing or wrong and no phone lost anything."""
+        """True only if nothing acknowledged is missing or wrong, no phone lost anything, and none
+        had to list everything anew."""
         on_server = (self.missing, self.wrong, self.phantom)
-        on_phones = (self.phone_deletions, self.phone_overwrites, self.discarded)
+        on_phones = (self.phone_deletions, self.phone_overwrites, self.discarded, self.resyncs)
         return not any(on_server + on_phones) and self.phones_back == self.accounts
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures for scripts."""
-        figures = {
+        figures: dict[str, Any] = {
             key: round(value, 4) if isinstance(value, float) else value
             for key, value in asdict(self).items()
         }
         verdicts = {"complete": figures.pop("complete"), "incomplete": figures.pop("incomplete")}
-        return figures | {"verdicts": verdicts, "ok": self.ok}
+        kinds = {kind.pop("kind"): kind for kind in figures.pop("kinds")}
+        return figures | {"kinds": kinds, "verdicts": verdicts, "ok": self.ok}
 
     def page(self) -> RenderableType:
         """Return the page for people."""
@@ -85,6 +105,8 @@ class Figures:
         parts: list[RenderableType] = [
             Text(),
             table_of("What was kept", self._kept()),
+            Text(),
+            _table_of_kinds(self.kinds),
             Text(),
             table_of("What the phones noticed", self._noticed()),
             Text(),
@@ -105,12 +127,13 @@ class Figures:
                 "anything."
             )
         losses = {
-            "acknowledged contacts that are gone from the server": self.missing,
-            "contacts that are there in a state their owners had changed": self.wrong,
-            "contacts that are there though nobody ever sent them": self.phantom,
-            "contacts deleted from the phones themselves": self.phone_deletions,
-            "contacts on phones put back to an older state": self.phone_overwrites,
+            "acknowledged records that are gone from the server": self.missing,
+            "records that are there in a state their owners had changed": self.wrong,
+            "records that are there though nobody ever sent them": self.phantom,
+            "records deleted from the phones themselves": self.phone_deletions,
+            "records on phones put back to an older state": self.phone_overwrites,
             "edits made during the outage and thrown away": self.discarded,
+            "phones that had to list everything anew": self.resyncs,
             "phones that are not back": self.accounts - self.phones_back,
         }
         lines = [f"{what}: {count:,}" for what, count in losses.items() if count]
@@ -122,29 +145,29 @@ class Figures:
         before = f"{self.acknowledged_before_loss:,} before the core was destroyed"
         return [
             ("Changes acknowledged", f"{self.acknowledged:,}", before),
-            ("Contacts that must be there", f"{self.records:,}", "each was compared"),
+            ("Records that must be there", f"{self.records:,}", "each was compared"),
             ("… that are there, as sent", f"{self.recovered:,}", ""),
             ("… missing", f"{self.missing:,}", ""),
             ("… wrong", f"{self.wrong:,}", "other content, or deleted and back"),
-            ("Contacts nobody sent", f"{self.phantom:,}", ""),
+            ("Records nobody sent", f"{self.phantom:,}", ""),
             self._verdicts(),
         ]
 
     def _verdicts(self) -> Row:
         if self.complete is None:
             return ("Shelves proven complete", "none", f"{self.service} can't know what is lost")
-        listed = f"two a person; {self.incomplete or 0:,} more with a loss list"
+        listed = f"{self.incomplete or 0:,} more with a loss list"
         return ("Shelves proven complete", f"{self.complete:,}", listed)
 
     def _noticed(self) -> list[Row]:
         waited = f"through the outage; {self.discarded:,} of them lost"
         return [
             ("Phones back", f"{self.phones_back:,}", f"of {self.accounts:,}"),
-            ("Contacts deleted from phones", f"{self.phone_deletions:,}", "unasked"),
-            ("Contacts put back on phones", f"{self.phone_overwrites:,}", "to an older state"),
+            ("Records deleted from phones", f"{self.phone_deletions:,}", "unasked"),
+            ("Records put back on phones", f"{self.phone_overwrites:,}", "to an older state"),
             ("Changes that waited", f"{self.resent:,}", waited),
             ("Phones that listed all anew", f"{self.resyncs:,}", "the others just went on"),
-            ("Contacts fetched again", f"{self.phone_downloads:,}", "that the phone had already"),
+            ("Records fetched again", f"{self.phone_downloads:,}", "that the phone had already"),
         ]
 
     def _times(self) -> list[Row]:
@@ -162,6 +185,29 @@ class Figures:
             ("Whole", in_seconds(self.whole_s), "until everything is back and proven"),
             ("The demo itself", in_seconds(self.seconds), ""),
         ]
+
+
+def _table_of_kinds(kinds: tuple[OfKind, ...]) -> RenderableType:
+    """Return the figures of each kind, side by side."""
+    from rich.table import Table
+
+    heads = ("there, as sent", "missing", "wrong", "not sent", "deleted", "put back", "anew")
+    table = Table(
+        title="Kind by kind: on the server; deleted, put back or listed anew on phones",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("", min_width=10)
+    for head in heads:
+        table.add_column(head, justify="right", style="bold", header_style="dim")
+    for kind in kinds:
+        counts = (kind.missing, kind.wrong, kind.phantom)
+        harm = (kind.phone_deletions, kind.phone_overwrites, kind.resyncs)
+        there = f"{kind.recovered:,} of {kind.records:,}"
+        table.add_row(kind.kind.capitalize(), there, *(f"{n:,}" for n in (*counts, *harm)))
+    return table
 
 
 def table_of(title: str, rows: list[Row]) -> RenderableType:

@@ -1,4 +1,4 @@
-"""The truth of one person's address book: what was sent, what was acknowledged, and the proof.
+"""The truth of one collection of a person: what was sent, what was acknowledged, and the proof.
 
 The server is compared with this, record by record and byte for byte, never with itself.
 """

@@ -46,8 +46,8 @@ class Ours:
         self._server.wait_for("serving", _START_S)
         return logins
 
-    def take_in(self, login: Login, cards: list[tuple[str, bytes]]) -> bool:  # noqa: ARG002
-        """Nothing: a computer sends its cards as it would any edit."""
+    def take_in(self, login: Login, kind: str, items: list[tuple[str, bytes]]) -> bool:  # noqa: ARG002
+        """Nothing: a computer sends what it has as it would any edit."""
         return False
 
     def back_up(self) -> None:

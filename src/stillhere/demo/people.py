@@ -14,7 +14,7 @@ from uuid import UUID
 
 from stillhere.demo.names import SCRIPTS, Script
 
-MEAN_BOOK = 40
+MEAN_BOOK = 30
 """Contacts in an average address book of the demo: 300 of them are filled in some ten seconds."""
 
 _DECK: tuple[Script, ...] = tuple(script for script in SCRIPTS for _ in range(script.share))
@@ -103,7 +103,7 @@ def _card(uid: int, luck: int) -> tuple[str, bytes]:
     lines += _extras(script, luck >> 96, modern)
     lines.append(f"REV:200909{(luck >> 176 & 0xFF) % 28 + 1:02d}T101500Z")
     lines.append("END:VCARD\r\n")
-    return f"{identity}.vcf", _fold("\r\n".join(lines))
+    return f"{identity}.vcf", fold("\r\n".join(lines))
 
 
 def _extras(script: Script, luck: int, modern: bool) -> list[str]:
@@ -125,7 +125,7 @@ def _extras(script: Script, luck: int, modern: bool) -> list[str]:
     return lines
 
 
-def _fold(text: str) -> bytes:
+def fold(text: str) -> bytes:
     """Encode a card, folding what is longer than 75 octets, never inside a character."""
     body = text.encode()
     if max(map(len, body.split(b"\r\n"))) <= _FOLD:

@@ -1,205 +1,73 @@
-"""A simulated phone: a local copy of an address book that behaves as real ones do.
+"""A simulated phone: what it has of each kind, over one connection."""
 
-What real phones do with a server's answers was found by running them. This one follows DAVx5,
-the strictest of them in both directions:
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-* it deletes locally whatever a full listing lacks or a delta reports as deleted, and everything
-  when the address book itself is not there any more;
-* it overwrites its copy with whatever has a new ETag;
-* on 412 it throws its own edit away and takes the server's card;
-* on a refused sync token it lists everything anew;
-* on 503, a refused log-in or no answer at all it keeps what it has, and asks again later.
-"""
-
-from dataclasses import dataclass, field
-from enum import Enum
-
-from stillhere.demo.carddav import (
-    Client,
-    ClosedError,
-    ConflictError,
-    Delta,
-    GoneError,
-    OddAnswerError,
-    TokenRefusedError,
-)
+from stillhere.demo.collection import Collection, Harm, Outcome
+from stillhere.demo.dav import Stopwatch
+from stillhere.demo.kinds import CONTACTS, KINDS
 from stillhere.demo.ledger import Ledger
-from stillhere.demo.wire import UnreachableError, Wire
+from stillhere.demo.service import Login
+from stillhere.demo.wire import Wire
 
-
-class Outcome(Enum):
-    """How an attempt to sync ended."""
-
-    DONE = "done"
-    CLOSED = "closed"
-    """503: the server said when to ask again."""
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-    """Any other error; a real phone would tell its owner."""
-
-
-@dataclass(slots=True)
-class Local:
-    """A card on the phone; `etag` is empty until the server has it."""
-
-    card: bytes
-    etag: str = ""
-    dirty: bool = False
-    """Changed here, not yet acknowledged."""
-
-
-@dataclass
-class Harm:
-    """What the phone noticed: all zero when the server did right by it."""
-
-    deletions: int = 0
-    """Cards it deleted although its owner did not ask for that."""
-    overwrites: int = 0
-    """Cards it replaced by others, although only this phone edits them."""
-    discarded: int = 0
-    """Edits it threw away after a 412."""
-    resyncs: int = 0
-    """Times it had to list everything anew."""
-    downloads: int = 0
-    """Cards it fetched after it had its book once."""
-    refusals: int = 0
-    """Answers that were neither success nor 'ask again later'."""
+Ledgers = Mapping[str, Ledger]
+"""The truth of one person, by kind."""
 
 
 @dataclass
 class Phone:
     """A device of one person. Not for several threads at a time."""
 
-    client: Client
-    ledger: Ledger
-    cards: dict[str, Local] = field(default_factory=dict)
-    harm: Harm = field(default_factory=Harm)
-    book: str = ""
-    token: str = ""
-    retry_after: float = 0.0
-    """What the last 503 asked for, in seconds."""
-    trouble: str = ""
-    """What the last refusal was."""
-    _deleted: dict[str, str] = field(default_factory=dict)  # by the owner, not yet sent: ETags
+    wire: Wire
+    collections: dict[str, Collection]
+    """By kind, in the order in which it syncs them."""
 
     @classmethod
-    def of(cls, port: int, name: str, password: str, ledger: Ledger) -> "Phone":
+    def of(cls, port: int, login: Login, ledgers: Ledgers) -> "Phone":
         """Return an empty phone that knows a host, a log-in name and a password, no more."""
-        return cls(Client(Wire(port, name, password)), ledger)
-
-    def edit(self, href: str, card: bytes) -> None:
-        """Add or change a card, as its owner does by hand; works without a server."""
-        local = self.cards.get(href)
-        etag = local.etag if local else self._deleted.pop(href, "")
-        self.cards[href] = Local(card, etag, dirty=True)
-
-    def remove(self, href: str) -> None:
-        """Delete a card, as its owner does by hand; works without a server."""
-        local = self.cards.pop(href, None)
-        if local and (local.etag or href in self.ledger.open):
-            self._deleted[href] = local.etag
+        wire = Wire(port, *login)
+        return cls(
+            wire,
+            {name: Collection(kind.client(wire), ledgers[name]) for name, kind in KINDS.items()},
+        )
 
     def sync(self) -> Outcome:
-        """Send local changes, then take the server's; keep everything when that fails."""
-        try:
-            if not self.book:
-                self.book = self.client.discover()
-            self._upload()
-            self._download()
-        except UnreachableError:
-            return Outcome.UNREACHABLE
-        except ClosedError as closed:
-            self.retry_after = closed.retry_after
-            return Outcome.CLOSED
-        except GoneError:
-            return self._lose_book()
-        except (OddAnswerError, TokenRefusedError, ConflictError) as error:
-            return self._refused(error)
-        return Outcome.DONE
+        """Sync everything, each kind whatever becomes of the others; return the first outcome that
+        is not DONE."""
+        outcomes = [each.sync() for each in self]
+        return next((each for each in outcomes if each is not Outcome.DONE), Outcome.DONE)
 
     def pending(self) -> int:
         """Return how many local changes no server has acknowledged."""
-        return len(self._deleted) + sum(local.dirty for local in self.cards.values())
+        return sum(each.pending() for each in self)
 
-    def _upload(self) -> None:
-        for href, etag in list(self._deleted.items()):
-            self._send_deletion(href, etag)
-        for href, local in list(self.cards.items()):
-            if local.dirty:
-                self._send_card(href, local)
+    def close(self) -> None:
+        """Hang up."""
+        self.wire.close()
 
-    def _send_deletion(self, href: str, etag: str) -> None:
-        self.ledger.send(href, None)
-        try:
-            self.client.delete(self.book, href, etag)
-        except ConflictError:
-            self.ledger.refuse(href)
-            self.harm.discarded += 1
-        except GoneError:  # nothing there: an earlier try got through
-            self.ledger.acknowledge(href, None)
-        else:
-            self.ledger.acknowledge(href, None)
-        self._deleted.pop(href, None)
+    def watch_anew(self) -> None:
+        """Forget when requests were sent and answered."""
+        for each in self:
+            each.client.watch = Stopwatch()
 
-    def _send_card(self, href: str, local: Local) -> None:
-        self.ledger.send(href, local.card)
-        try:
-            etag = self.client.put(self.book, href, local.card, local.etag)
-        except ConflictError:
-            self.ledger.refuse(href)
-            self.harm.discarded += 1
-            local.etag = ""  # so that the server's card is fetched over it
-        else:
-            self.ledger.acknowledge(href, local.card)
-            local.etag = etag
-        local.dirty = False
+    @property
+    def watch(self) -> Stopwatch:
+        """When contacts were asked for and answered."""
+        return self.collections[CONTACTS].client.watch
 
-    def _download(self) -> None:
-        first = anew = not self.token
-        try:
-            delta = self.client.changes(self.book, self.token)
-        except TokenRefusedError:
-            if anew:
-                raise
-            delta, anew = self.client.changes(self.book, ""), True
-            self.harm.resyncs += 1
-        wanted = [href for href, etag in delta.etags.items() if self._differs(href, etag)]
-        for href, etag, card in self.client.fetch(self.book, wanted):
-            self._take(href, etag, card, counted=not first)
-        self._drop(delta, anew)
-        self.token = delta.token
+    @property
+    def retry_after(self) -> float:
+        """What the last 503 asked for, in seconds."""
+        return max(each.retry_after for each in self)
 
-    def _differs(self, href: str, etag: str) -> bool:
-        local = self.cards.get(href)
-        return href not in self._deleted and (local is None or local.etag != etag)
+    @property
+    def trouble(self) -> str:
+        """What the last refusal was."""
+        return next((each.trouble for each in self if each.trouble), "")
 
-    def _take(self, href: str, etag: str, card: bytes, *, counted: bool) -> None:
-        """Put the server's card over the local one."""
-        card = card.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # XML may have changed them
-        local = self.cards.get(href)
-        if counted:
-            self.harm.downloads += 1
-            self.harm.overwrites += local is not None and local.card != card
-        self.cards[href] = Local(card, etag)
+    def harm(self, kind: str) -> Harm:
+        """Return what it noticed of a kind."""
+        return self.collections[kind].harm
 
-    def _drop(self, delta: Delta, anew: bool) -> None:
-        """Delete what the server says, or by its listing implies, is gone."""
-        gone = [href for href in self.cards if href not in delta.etags] if anew else delta.deleted
-        for href in gone:
-            if self.cards.pop(href, None) is not None:
-                self.harm.deletions += 1
-
-    def _lose_book(self) -> Outcome:
-        """Do as phones do when the address book itself is not there: delete their copy of it."""
-        self.harm.deletions += len(self.cards)
-        self.cards.clear()
-        self._deleted.clear()
-        self.book = self.token = ""
-        self.trouble = "the address book is not there"
-        self.harm.refusals += 1
-        return Outcome.REFUSED
-
-    def _refused(self, error: Exception) -> Outcome:
-        self.trouble = str(error) or type(error).__name__
-        self.harm.refusals += 1
-        return Outcome.REFUSED
+    def __iter__(self) -> Iterator[Collection]:
+        return iter(self.collections.values())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from stillhere.demo.kinds import CONTACTS, KINDS
 from stillhere.demo.process import Running, environment, free_port
 from stillhere.demo.service import Login, Returned
 from stillhere.demo.wire import CARD_TYPE, Wire
@@ -23,6 +24,10 @@ from stillhere.errors import BadInput
 
 Backup = Literal["hour", "none"]
 _START_S = 30.0
+_SAID = (
+    r"^(UID|FN|TEL|NOTE|REV|SUMMARY|LOCATION|COMMENT|STATUS|SEQUENCE|DUE|DESCRIPTION)"
+    r"\b[^:\n]*:(.*?)\r?$"
+)
 _CONFIG = """\
 [server]
 hosts = 127.0.0.1:{port}
@@ -36,7 +41,15 @@ predefined_collections = {books}
 [logging]
 level = warning
 """
-_BOOKS = {"contacts": {"tag": "VADDRESSBOOK", "D:displayname": "Contacts"}}
+_BOOKS = {"contacts": {"tag": "VADDRESSBOOK", "D:displayname": "Contacts"}} | {
+    kind.name: {
+        "tag": "VCALENDAR",
+        "D:displayname": kind.name.capitalize(),
+        "C:supported-calendar-component-set": kind.component,
+    }
+    for kind in KINDS.values()
+    if kind.name != CONTACTS
+}
 
 
 class Radicale:
@@ -68,14 +81,16 @@ class Radicale:
         self._start()
         return logins
 
-    def take_in(self, login: Login, cards: list[tuple[str, bytes]]) -> bool:
+    def take_in(self, login: Login, kind: str, items: list[tuple[str, bytes]]) -> bool:
         """Upload the whole book in one request, which Radicale can; hrefs become UIDs."""
+        if kind != CONTACTS:
+            return False
         wire = Wire(self.port, *login)
         path = f"/{quote(login.name)}/contacts/"
         try:
             wire.ask("PROPFIND", f"/{quote(login.name)}/")  # makes the user's folder
             answer = wire.ask(
-                "PUT", path, b"".join(card for _, card in cards), {"Content-Type": CARD_TYPE}
+                "PUT", path, b"".join(card for _, card in items), {"Content-Type": CARD_TYPE}
             )
         finally:
             wire.close()
@@ -125,7 +140,7 @@ class Radicale:
 
     @staticmethod
     def same(one: bytes, other: bytes) -> bool:
-        """Compare what a card says: Radicale writes every card anew, in another order."""
+        """Compare what an item says: Radicale writes each anew, in another order."""
         return _gist(one) == _gist(other)
 
     def _start(self) -> None:
@@ -156,8 +171,8 @@ def find(program: str | None) -> list[str]:
     return [path, "-m", "radicale"] if Path(path).name.startswith("python") else [path]
 
 
-def _gist(card: bytes) -> list[str]:
-    """Return name, numbers, notes and revision of a card: all that the demo's people change."""
-    text = re.sub(r"\r?\n[ \t]|\\(?=[,;])", "", card.decode("utf-8", "replace"))
-    wanted = re.findall(r"^(UID|FN|TEL|NOTE|REV)\b[^:\n]*:(.*?)\r?$", text, re.MULTILINE)
+def _gist(body: bytes) -> list[str]:
+    """Return names, numbers, notes, times and revision: all that the demo's people change."""
+    text = re.sub(r"\r?\n[ \t]|\\(?=[,;])", "", body.decode("utf-8", "replace"))
+    wanted = re.findall(_SAID, text, re.MULTILINE)
     return sorted(f"{name}:{value}" for name, value in wanted)

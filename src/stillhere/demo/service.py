@@ -21,7 +21,7 @@ class Returned:
     mirrored_s: float | None = None
     whole_s: float | None = None
     complete: int | None = None
-    """Shelves with the verdict 'complete': contacts and account, two for each person."""
+    """Shelves with the verdict 'complete': those of each kind, and the account's own."""
     incomplete: int | None = None
 
 
@@ -36,8 +36,8 @@ class Service(Protocol):
     def open(self, names: list[str]) -> list[Login]:
         """Set up, make the accounts and serve."""
 
-    def take_in(self, login: Login, cards: list[tuple[str, bytes]]) -> bool:
-        """Take a whole book in one request, if it can; says whether it did."""
+    def take_in(self, login: Login, kind: str, items: list[tuple[str, bytes]]) -> bool:
+        """Take a whole collection of a kind in one request, if it can; says whether it did."""
 
     def back_up(self) -> None:
         """Make the backup of the day, if this service needs one made."""

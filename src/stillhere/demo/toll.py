@@ -9,7 +9,7 @@ from stillhere.demo.figures import in_seconds, table_of
 from stillhere.demo.truth import FIGURES, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What a survey said of contacts, beside what was true. Spans by the names of `FIGURES`."""
+    """What a survey said of a kind, beside what was true. Spans by the names of `FIGURES`."""
 
+    kind: str
     looked: int
-    """Shelves of contacts that it had looked at, of so many `shelves`."""
+    """Shelves of it that it had looked at, of so many `shelves`."""
     shelves: int
     seconds: float
     said: Mapping[str, Span]
@@ -31,6 +32,22 @@ class Surveyed:
     def off(self) -> list[str]:
         """The figures that can't be true."""
         return [name for name in FIGURES if not self.said[name].meets(self.true[name])]
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """What became of the records of a kind (`truth.py:Account` says what each count is)."""
+
+    kind: str
+    expected: int
+    present: int
+    given: int
+    held: int
+    unaccounted: int
+    wrong: int
+    phantom: int
+    misnamed: int
+    unlisted: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class Toll:
     """Of the core's file and its log."""
     bad_packs: int
     packs: int
-    """Of contacts, in the vault that is left."""
+    """Of people's shelves, in the vault that is left."""
     records: int
     """Records that must be there at the end: their last acknowledged change left them present."""
     present: int
@@ -86,6 +103,7 @@ class Toll:
     salvaged_s: float | None
     seconds: float
     """The whole act, in real seconds."""
+    kinds: tuple[OfKind, ...] = ()
     place: str | None = None
     """Where its files are, when they were kept."""
 
@@ -97,12 +115,13 @@ class Toll:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures for scripts."""
-        figures = {
+        figures: dict[str, Any] = {
             key: round(value, 4) if isinstance(value, float) else value
             for key, value in asdict(self).items()
         }
         surveys = [asdict(one) | {"off": one.off} for one in self.surveys]
-        return figures | {"surveys": surveys, "ok": self.ok}
+        kinds = {kind.pop("kind"): kind for kind in figures.pop("kinds")}
+        return figures | {"surveys": surveys, "kinds": kinds, "ok": self.ok}
 
     def page(self) -> RenderableType:
         """Return the page for people."""
@@ -110,14 +129,15 @@ class Toll:
         from rich.panel import Panel
         from rich.text import Text
 
+        parts: list[RenderableType] = [Text(), table_of("What happened", self._happened())]
+        for seconds in dict.fromkeys(one.seconds for one in self.surveys):
+            of_it = [one for one in self.surveys if one.seconds == seconds]
+            parts += [Text(), _table_of_survey(seconds, of_it)]
         tables = (
-            ("What happened", self._happened()),
-            ("What the survey said, and what was true", self._surveyed()),
-            ("What became of every contact", self._became()),
+            ("What became of every record", self._became()),
             ("What was told, and what the phones noticed", self._told()),
             ("How long it took", self._times()),
         )
-        parts: list[RenderableType] = []
         for title, rows in tables:
             parts += [Text(), table_of(title, rows)]
         style = "green" if self.ok else "red"
@@ -132,7 +152,7 @@ class Toll:
         if not failures:
             return (
                 "The core and both copies of its vault failed together.\n"
-                f"Of {self.records:,} contacts {self.present:,} are back as they were, and "
+                f"Of {self.records:,} records {self.present:,} are back as they were, and "
                 f"{self.held:,} are held, each named.\n"
                 "None is wrong, and no phone had to give up anything."
             )
@@ -145,22 +165,22 @@ class Toll:
     def _failures(self) -> dict[str, str]:
         """Return what went wrong, how often or in words."""
         counts = {
-            "acknowledged contacts that are gone without being named": self.unaccounted,
-            "contacts that are there in a state their owners had changed": self.wrong,
-            "contacts that are there though nobody ever sent them": self.phantom,
-            "contacts named as missing that are not": self.misnamed,
-            "held contacts that phones are not told of": self.unlisted,
-            "contacts deleted from the phones themselves": self.phone_deletions,
-            "contacts on phones put back to an older state": self.phone_overwrites,
+            "acknowledged records that are gone without being named": self.unaccounted,
+            "records that are there in a state their owners had changed": self.wrong,
+            "records that are there though nobody ever sent them": self.phantom,
+            "records named as missing that are not": self.misnamed,
+            "held records that phones are not told of": self.unlisted,
+            "records deleted from the phones themselves": self.phone_deletions,
+            "records on phones put back to an older state": self.phone_overwrites,
             "edits made during the outage and thrown away": self.discarded,
             "phones that are not back": self.accounts - self.phones_back,
-            "contacts that a phone could not heal": int(self.phone_healed is False),
+            "records that a phone could not heal": int(self.phone_healed is False),
         }
         failures = {what: f"{count:,}" for what, count in counts.items() if count}
         for survey in self.surveys:
             for name in survey.off:
                 said, true = survey.said[name], survey.true[name]
-                failures[f"'{name}' in a survey of {survey.looked:,} shelves"] = (
+                failures[f"{survey.kind} '{name}' in a survey of {survey.looked:,} shelves"] = (
                     f"{said}, and {true} was true"
                 )
         if self.faults:
@@ -176,25 +196,18 @@ class Toll:
             ("The other", f"{self.bad_packs:,}", f"of {self.packs:,} packs have a byte flipped"),
         ]
 
-    def _surveyed(self) -> list[Row]:
-        rows: list[Row] = []
-        for survey in self.surveys:
-            of = f"of {survey.shelves:,} shelves, in {in_seconds(survey.seconds)}"
-            rows.append(("Looked at", f"{survey.looked:,}", of))
-            for name in FIGURES:
-                true = f"{survey.true[name]} was true"
-                off = "; THIS IS WRONG" if name in survey.off else ""
-                rows.append((f"… {_WORDS[name]}", str(survey.said[name]), true + off))
-        return rows
-
     def _became(self) -> list[Row]:
         return [
-            ("Contacts that must be there", f"{self.records:,}", "each was compared"),
+            ("Records that must be there", f"{self.records:,}", "each was compared"),
+            *(
+                (f"… {one.kind}", f"{one.expected:,}", f"{one.held:,} of them held")
+                for one in self.kinds
+            ),
             ("… that are there, as sent", f"{self.present:,}", ""),
             ("… held", f"{self.held:,}", "named in the report, with a cause"),
             ("… not accounted for", f"{self.unaccounted:,}", ""),
             ("… wrong", f"{self.wrong:,}", "other content, or deleted and back"),
-            ("Contacts nobody sent", f"{self.phantom:,}", ""),
+            ("Records nobody sent", f"{self.phantom:,}", ""),
             ("The vault had no body of", f"{self.missed_by_vault:,}", "which were held at first"),
             ("… back from the damaged core", f"{self.salvaged:,}", "the same bytes"),
             ("… settled by phones", f"{self.settled_by_phones:,}", "edited or deleted by owners"),
@@ -207,8 +220,8 @@ class Toll:
             ("Pages for one person", f"{self.letters:,}", "each names what is held"),
             ("A phone was to heal one", *self._healing()),
             ("Phones back", f"{self.phones_back:,}", f"of {self.accounts:,}"),
-            ("Contacts deleted from phones", f"{self.phone_deletions:,}", "unasked"),
-            ("Contacts put back on phones", f"{self.phone_overwrites:,}", "to an older state"),
+            ("Records deleted from phones", f"{self.phone_deletions:,}", "unasked"),
+            ("Records put back on phones", f"{self.phone_overwrites:,}", "to an older state"),
             ("Changes that waited", f"{self.resent:,}", waited),
         ]
 
@@ -228,9 +241,27 @@ class Toll:
         ]
 
 
-_WORDS = {
-    "known": "known to have existed",
-    "proven": "proven",
-    "recoverable": "that may be recovered",
-    "missing": "not found",
-}
+def _table_of_survey(seconds: float, kinds: Sequence[Surveyed]) -> RenderableType:
+    """Return what a survey said of each kind, and what was true; of what can't be true, all."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"What a survey said after {in_seconds(seconds)}, and what was true",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("", min_width=10)
+    for head in ("looked at", "proven", "was true", "not found", "was true"):
+        bold = head in ("proven", "not found")
+        style = "bold" if bold else "dim"
+        table.add_column(head, justify="right", style=style, header_style="dim")
+    for one in kinds:
+        pairs = [(str(one.said[name]), str(one.true[name])) for name in ("proven", "missing")]
+        looked = f"{one.looked:,} of {one.shelves:,}"
+        table.add_row(one.kind.capitalize(), looked, *pairs[0], *pairs[1])
+        for name in one.off:
+            said, true = str(one.said[name]), str(one.true[name])
+            table.add_row(f"… {name}", "THIS IS WRONG", said, true)
+    return table

@@ -6,13 +6,15 @@ What commands printed is compared with the ledgers of the people: never with the
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from stillhere.demo.kinds import KINDS
 from stillhere.demo.ledger import Ledger
-from stillhere.demo.person import Book, Person
+from stillhere.demo.person import Kept
 from stillhere.demo.service import Service
 
 Told = dict[str, Any]
 """What a command said with --json."""
-KIND = "contacts"
+Whose = tuple[str, str]
+"""A person's name, and a kind."""
 FIGURES = ("known", "proven", "recoverable", "missing")
 """What a survey says of a kind, each from a lowest to a highest figure."""
 
@@ -33,14 +35,14 @@ class Span(NamedTuple):
 
 
 class Lack(NamedTuple):
-    """What the report says of the records of one person whose bodies the vault had not."""
+    """What the report says of one kind of a person: the records whose bodies the vault had not."""
 
     missing: dict[str, str]
     """Those that are held still: the cause, by href."""
     ended: dict[str, str]
     """Those that came back or were deleted since: whence, or by whom."""
     books: int
-    """Address books of which name and settings are held."""
+    """Collections of which name and settings are held."""
 
 
 class Account(NamedTuple):
@@ -84,44 +86,40 @@ def count_known(ledgers: Iterable[Ledger]) -> Span:
     return Span(low, high)
 
 
-def read_survey(told: Told) -> dict[str, Span]:
-    """Return what a survey says of contacts."""
-    return {name: Span(*told["kinds"][KIND][name]) for name in FIGURES}
+def read_survey(told: Told, kind: str) -> dict[str, Span]:
+    """Return what a survey says of a kind."""
+    return {name: Span(*told["kinds"][kind][name]) for name in FIGURES}
 
 
-def read_report(told: Told) -> dict[str, Lack]:
-    """Return what a report says of contacts, by the person's name."""
+def read_report(told: Told) -> dict[Whose, Lack]:
+    """Return what a report says of everybody, kind by kind."""
     lacks = {}
     for person in told["people"]:
         for shelf in person["shelves"]:
-            if shelf["kind"] == KIND:
-                cards = [one for one in shelf["missing"] if one["collection"]]
+            if shelf["kind"] in KINDS:
+                items = [one for one in shelf["missing"] if one["collection"]]
                 ended = [one for one in shelf["ended"] if one["collection"]]
-                lacks[person["account"]] = Lack(
-                    {one["href"]: one["cause"] for one in cards},
+                lacks[person["account"], shelf["kind"]] = Lack(
+                    {one["href"]: one["cause"] for one in items},
                     {one["href"]: one["whence"] for one in ended},
-                    len(shelf["missing"]) - len(cards),
+                    len(shelf["missing"]) - len(items),
                 )
     return lacks
 
 
-def account_for(person: Person, book: Book, lack: Lack | None, service: Service) -> Account:
+def account_for(ledger: Ledger, kept: Kept, lack: Lack | None, service: Service) -> Account:
     """Compare what the server has, lists and names with what it acknowledged, record by record."""
-    found = person.ledger.compare(book.cards, service.same)
+    found = ledger.compare(kept.items, service.same)
     named = {href for href, cause in lack.missing.items() if cause} if lack is not None else set()
-    held = {
-        href
-        for href in named - book.cards.keys()
-        if person.ledger.acknowledged.get(href) is not None
-    }
+    held = {href for href in named - kept.items.keys() if ledger.acknowledged.get(href) is not None}
     return Account(
         expected=found.expected,
         present=found.kept,
-        given=len(book.cards),
+        given=len(kept.items),
         held=len(held),
         unaccounted=found.missing - len(held),
         wrong=found.wrong,
         phantom=found.phantom,
         misnamed=len(named - held),
-        unlisted=len(held - book.listed),
+        unlisted=len(held - kept.listed),
     )

@@ -34,7 +34,7 @@ class Twice(Ours):
         """A second copy of the vault, a tidy ledger in both, and a page."""
         self._command("vault", "add", self._second, "--home", self._core)
         self._command("compact", "--home", self._core)
-        named = ("--name", "Contacts of the demo", "--to", self.page)
+        named = ("--name", "The demo", "--to", self.page)
         self._command("status", "publish", *named, "--home", self._core)
 
     def damage(self) -> tuple[Bad, Bad]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DAV = "{DAV:}"
 CARD = "{urn:ietf:params:xml:ns:carddav}"
+CALENDAR = "{urn:ietf:params:xml:ns:caldav}"
 XML = "application/xml; charset=utf-8"
 CARD_TYPE = "text/vcard; charset=utf-8"
 
@@ -151,7 +152,8 @@ def _read_response(response: ElementTree.Element) -> Item:
         if _status(propstat.findtext(f"{DAV}status", "")) == 200:
             for group in propstat.iterfind(f"{DAV}prop"):
                 found.update((element.tag, element) for element in group)
-    etag, data = found.get(f"{DAV}getetag"), found.get(f"{CARD}address-data")
+    etag = found.get(f"{DAV}getetag")
+    data = found.get(f"{CARD}address-data", found.get(f"{CALENDAR}calendar-data"))
     return Item(
         path=path_of(response.findtext(f"{DAV}href", "")),
         status=_status(response.findtext(f"{DAV}status", "HTTP/1.1 200 OK")),

@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from stillhere.demo.course import Course, add_up
 from stillhere.demo.crowd import Crowd, Say, finish
 from stillhere.demo.day import DEATH_AT, EDITS
-from stillhere.demo.edition import Due, find_faults
-from stillhere.demo.people import revise
+from stillhere.demo.edition import Due, OfKind, find_faults
+from stillhere.demo.kinds import CONTACTS, KINDS
 from stillhere.demo.person import Person
 from stillhere.demo.toll import Toll
 from stillhere.demo.truth import account_for, count_known, read_report, read_survey
 from stillhere.demo.twice import Twice
 
-TITLE = "Contacts cannot be reached"
+TITLE = "Contacts and calendars cannot be reached"
 GLANCE = ("--seconds", "0.02")
 """A first survey: what can be said at once. The second one looks at everything."""
 
@@ -67,12 +67,14 @@ class Worse(Crowd):
         finish(lanes)
         course = self._course
         course.before = self._count()
-        course.known = count_known(person.ledger for person in self._people)
+        course.known = {
+            kind: count_known(person.ledgers[kind] for person in self._people) for kind in KINDS
+        }
         course.pages, course.packs = self._twice.damage()
         self._say(
             f"the server was killed after {course.before:,} acknowledged changes, in the middle "
             f"of others: {course.pages} pages of its core are bad, one vault is gone, and "
-            f"{course.packs} packs of contacts in the other have a byte flipped"
+            f"{course.packs} packs in the other have a byte flipped"
         )
         self._for_everybody(pool, self._edit_offline)
 
@@ -81,23 +83,22 @@ class Worse(Crowd):
             for person in people:
                 if self._over.is_set() or self._dead.is_set():
                     return
-                person.edit()
-                person.phone.sync()
+                person.edit_and_sync()
 
     def _edit_offline(self, person: Person) -> None:
-        person.edit()
-        person.phone.sync()
+        person.edit_and_sync()
 
     def _say_what_is_left(self) -> None:
         course = self._course
-        affected = ("--affected", "contacts", "--next", "30m")
-        self._twice.incident("open", TITLE, *affected)
+        affected = [word for kind in KINDS for word in ("--affected", kind)]
+        self._twice.incident("open", TITLE, *affected, "--next", "30m")
         course.surveys += [self._twice.survey(*GLANCE), self._twice.survey("--all")]
-        left = read_survey(course.surveys[-1])
-        text = (
-            f"Of {left['known']} contacts {left['proven']} are proven in what is left of the "
-            f"vault, and {left['missing']} are not found there."
-        )
+        left = {kind: read_survey(course.surveys[-1], kind) for kind in KINDS}
+        told = [
+            f"of {each['known']} {KINDS[kind].words[1]} {each['proven']}"
+            for kind, each in left.items()
+        ]
+        text = f"Proven in what is left of the vault: {', '.join(told)}."
         self._say(text)
         self._twice.incident("update", text, "--cause", "three disks failed", "--next", "30m")
 
@@ -114,19 +115,21 @@ class Worse(Crowd):
         course.lacks = read_report(self._twice.report())
 
     def _heal_one(self) -> None:
-        """One person edits a card that is held, on a phone that still has it."""
+        """One person edits something that is held, on a phone that still has it."""
         for person in self._people:
-            lack = self._course.lacks.get(person.login.name)
-            for href in lack.missing if lack is not None else ():
-                local = person.phone.cards.get(href)
-                if local is not None:
-                    person.edits += 1
-                    person.phone.edit(href, revise(local.card, person.edits))
-                    person.phone.sync()
-                    self._say("a phone heals one of them, by an edit of its owner")
-                    again = read_report(self._twice.report()).get(person.login.name)
-                    self._course.phone_healed = again is not None and href in again.ended
-                    return
+            for kind, collection in person.phone.collections.items():
+                whose = (person.login.name, kind)
+                lack = self._course.lacks.get(whose)
+                for href in lack.missing if lack is not None else ():
+                    local = collection.items.get(href)
+                    if local is not None:
+                        person.edits += 1
+                        collection.edit(href, KINDS[kind].revise(local.body, person.edits))
+                        collection.sync()
+                        self._say("a phone heals one of them, by an edit of its owner")
+                        again = read_report(self._twice.report()).get(whose)
+                        self._course.phone_healed = again is not None and href in again.ended
+                        return
 
     def _account(self, pool: ThreadPoolExecutor) -> None:
         self._say("everything acknowledged is compared, record by record, with server and report")
@@ -136,29 +139,36 @@ class Worse(Crowd):
         self._service.stop()
         self._write_letters()
         self._twice.publish()
-        self._twice.incident("close", f"{course.account.held:,} contacts are held, and named.")
-        partial = sum(bool(lack.missing or lack.books) for lack in course.lacks.values())
+        self._twice.incident("close", f"{course.account.held:,} records are held, and named.")
+        partial = sum(
+            bool(lack.missing or lack.books)
+            for (_, kind), lack in course.lacks.items()
+            if kind == CONTACTS
+        )
         due = Due(
             title=TITLE,
-            proven=course.account.given,
-            held=course.account.held,
+            kinds={kind: OfKind(of.given, of.held) for kind, of in course.accounts.items()},
             people=len(self._people),
             back=len(self._people) - partial,
         )
         course.faults += find_faults(self._twice.page, due)
 
     def _account_for(self, person: Person) -> None:
-        lack = self._course.lacks.get(person.login.name)
-        account = account_for(person, person.read_book(self._service), lack, self._service)
-        with self._lock:
-            self._course.account += account
+        for kind, ledger in person.ledgers.items():
+            lack = self._course.lacks.get((person.login.name, kind))
+            account = account_for(ledger, person.read(self._service, kind), lack, self._service)
+            with self._lock:
+                self._course.accounts[kind] += account
 
     def _write_letters(self) -> None:
         """The page of each person of whom something is held names all of it."""
-        for name, lack in self._course.lacks.items():
-            if lack.missing:
+        held: dict[str, list[str]] = {}
+        for (name, _), lack in self._course.lacks.items():
+            held.setdefault(name, []).extend(lack.missing)
+        for name, hrefs in held.items():
+            if hrefs:
                 letter = self._twice.write_letter(name)
                 self._course.letters += 1
-                unnamed = sum(href.removesuffix(".vcf") not in letter for href in lack.missing)
+                unnamed = sum(href.rpartition(".")[0] not in letter for href in hrefs)
                 if unnamed:
                     self._course.faults.append(f"the page of {name} leaves out {unnamed}")

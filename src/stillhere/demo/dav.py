@@ -1,8 +1,10 @@
-"""The CardDAV that a phone speaks: find the book, ask for changes, fetch cards, send edits.
+"""The CardDAV and CalDAV that a phone speaks: find a collection, ask for changes, fetch items, send
+edits.
 
-RFC 6764 (discovery), 6352 (CardDAV), 6578 (sync-collection), 9110 (conditional requests). Every
+RFC 6764 (discovery), 6352 (CardDAV), 4791 (CalDAV), 6578 (sync-collection), 9110 (conditional
+requests). Every
 answer that is not what was asked for becomes one of the exceptions below; what a phone then does
-is in phone.py.
+is in collection.py.
 """
 
 import time
@@ -14,8 +16,8 @@ from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import escape
 
 from stillhere.demo.wire import (
+    CALENDAR,
     CARD,
-    CARD_TYPE,
     DAV,
     XML,
     Answer,
@@ -28,12 +30,48 @@ from stillhere.demo.wire import (
     refuses_token,
 )
 
-WELL_KNOWN = "/.well-known/carddav"
 BATCH = 50
-"""Cards asked for in one multiget."""
+"""Items asked for in one multiget."""
 _PAGES = 1_000  # of one delta, at most
 _REDIRECTS = 5
-_NAMESPACES = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What CardDAV and CalDAV call the same: the prefix `C` stands for their `namespace`."""
+
+    namespace: str
+    well_known: str
+    home: str
+    """The property that says where the collections are."""
+    collection: str
+    """The resource type of one."""
+    multiget: str
+    data: str
+    """The property with an item's bytes."""
+
+    @property
+    def namespaces(self) -> str:
+        """Their declarations."""
+        return f'xmlns="DAV:" xmlns:C="{self.namespace[1:-1]}"'
+
+
+CARDDAV = Dialect(
+    CARD,
+    "/.well-known/carddav",
+    "addressbook-home-set",
+    "addressbook",
+    "addressbook-multiget",
+    "address-data",
+)
+CALDAV = Dialect(
+    CALENDAR,
+    "/.well-known/caldav",
+    "calendar-home-set",
+    "calendar",
+    "calendar-multiget",
+    "calendar-data",
+)
 
 
 class ClosedError(Exception):
@@ -45,7 +83,7 @@ class ClosedError(Exception):
 
 
 class ConflictError(Exception):
-    """412: the server's card is not the one that the edit was made on."""
+    """412: the server's item is not the one that the edit was made on."""
 
 
 class TokenRefusedError(Exception):
@@ -66,7 +104,7 @@ TROUBLE = (ClosedError, ConflictError, TokenRefusedError, GoneError, OddAnswerEr
 
 @dataclass(frozen=True)
 class Delta:
-    """What a book says has changed since a token; everything, when the token was empty."""
+    """What a collection says has changed since a token; everything, when the token was empty."""
 
     etags: dict[str, str]
     """Present members by href (the last segment, decoded)."""
@@ -76,48 +114,63 @@ class Delta:
 
 @dataclass
 class Stopwatch:
-    """When requests for the book itself were first sent and answered (`time.monotonic`)."""
+    """When requests for the collection itself were first sent and answered (`time.monotonic`)."""
 
     asked: float | None = None
     """First request that reached a listening server."""
     answered: float | None = None
     """First answer that was not 'ask again later'."""
     multiget: float | None = None
-    """First answer that brought cards."""
+    """First answer that brought items."""
     waits: int = 0
     """Answers that said 'ask again later'."""
 
 
 @dataclass
 class Client:
-    """One person's address book as seen through one connection."""
+    """One person's collection of one sort, as seen through one connection: of items of this
+    `component` and `media_type`."""
 
     wire: Wire
+    dialect: Dialect = CARDDAV
+    component: str = "VCARD"
+    media_type: str = "text/vcard; charset=utf-8"
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def discover(self) -> str:
-        """Return the (encoded) path of the first address book, from nothing but the host."""
-        principal = self._follow(WELL_KNOWN, "current-user-principal")
-        home = self._follow(principal, "C:addressbook-home-set")
-        body = _propfind("<resourcetype/>")
+        """Return the (encoded) path of the first collection, from nothing but the host."""
+        dialect = self.dialect
+        principal = self._follow(dialect.well_known, "current-user-principal")
+        home = self._follow(principal, f"C:{dialect.home}")
+        body = self._propfind("<resourcetype/><C:supported-calendar-component-set/>")
         listing = self._multistatus("PROPFIND", home, body, depth="1")
         for item in listing.items:
-            kind = item.properties.get(f"{DAV}resourcetype")
-            if kind is not None and kind.find(f"{CARD}addressbook") is not None:
+            if self._takes(item):
                 return quote(item.path.rstrip("/") + "/")
-        raise GoneError("no address book")
+        raise GoneError(f"no collection for {self.component}")
 
-    def changes(self, book: str, token: str) -> Delta:
+    def _takes(self, item: Item) -> bool:
+        """Say whether a member of the home is a collection of this sort."""
+        sort = item.properties.get(f"{DAV}resourcetype")
+        if sort is None or sort.find(f"{self.dialect.namespace}{self.dialect.collection}") is None:
+            return False
+        taken = item.properties.get(f"{CALENDAR}supported-calendar-component-set")
+        if self.dialect is CARDDAV or taken is None:
+            return True
+        return any(each.get("name") == self.component for each in taken)
+
+    def changes(self, collection: str, token: str) -> Delta:
         """Return what changed since `token`, all pages of it; an empty token asks for all."""
         etags: dict[str, str] = {}
         deleted: dict[str, None] = {}
         for _ in range(_PAGES):
             body = (
-                f"<sync-collection {_NAMESPACES}><sync-token>{escape(token)}</sync-token>"
-                "<sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
+                f"<sync-collection {self.dialect.namespaces}>"
+                f"<sync-token>{escape(token)}</sync-token><sync-level>1</sync-level>"
+                "<prop><getetag/></prop></sync-collection>"
             )
-            page = self._multistatus("REPORT", book, body.encode(), timed=True)
-            for href, item in _members(book, page.items):
+            page = self._multistatus("REPORT", collection, body.encode(), timed=True)
+            for href, item in _members(collection, page.items):
                 if item.status == 404:
                     etags.pop(href, None)
                     deleted[href] = None
@@ -129,48 +182,52 @@ class Client:
                 return Delta(etags, list(deleted), token)
         raise OddAnswerError(f"a delta of more than {_PAGES} pages")
 
-    def fetch(self, book: str, hrefs: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
-        """Yield (href, ETag, card) of those of `hrefs` that the server gives, in batches."""
-        wanted = iter(hrefs)
+    def fetch(self, collection: str, hrefs: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
+        """Yield (href, ETag, bytes) of those of `hrefs` that the server gives, in batches."""
+        wanted, dialect = iter(hrefs), self.dialect
         while batch := list(islice(wanted, BATCH)):
-            paths = "".join(f"<href>{escape(book + quote(href))}</href>" for href in batch)
+            paths = "".join(f"<href>{escape(collection + quote(href))}</href>" for href in batch)
             body = (
-                f"<C:addressbook-multiget {_NAMESPACES}><prop><getetag/><C:address-data/></prop>"
-                f"{paths}</C:addressbook-multiget>"
+                f"<C:{dialect.multiget} {dialect.namespaces}><prop><getetag/><C:{dialect.data}/>"
+                f"</prop>{paths}</C:{dialect.multiget}>"
             )
-            answer = self._multistatus("REPORT", book, body.encode(), timed=True)
-            for href, item in _members(book, answer.items):
+            answer = self._multistatus("REPORT", collection, body.encode(), timed=True)
+            for href, item in _members(collection, answer.items):
                 if item.data is not None and item.status == 200:
                     self.watch.multiget = self.watch.multiget or time.monotonic()
                     yield href, item.etag, item.data
 
-    def get(self, book: str, href: str) -> bytes:
-        """Return one card as it is, line ends and all (XML answers may change those)."""
-        return self._send("GET", book + quote(href)).body
+    def get(self, collection: str, href: str) -> bytes:
+        """Return one item as it is, line ends and all (XML answers may change those)."""
+        return self._send("GET", collection + quote(href)).body
 
-    def put(self, book: str, href: str, card: bytes, etag: str) -> str:
-        """Store a card over the one with `etag`, or a new one when empty; return its ETag.
+    def put(self, collection: str, href: str, body: bytes, etag: str) -> str:
+        """Store an item over the one with `etag`, or a new one when empty; return its ETag.
 
         The ETag is empty when the server gives none.
         """
         condition = {"If-Match": etag} if etag else {"If-None-Match": "*"}
-        headers = {"Content-Type": CARD_TYPE, **condition}
-        answer = self._send("PUT", book + quote(href), card, headers, timed=True)
+        headers = {"Content-Type": self.media_type, **condition}
+        answer = self._send("PUT", collection + quote(href), body, headers, timed=True)
         return answer.headers.get("etag", "")
 
-    def delete(self, book: str, href: str, etag: str) -> None:
-        """Delete the card that has `etag`."""
+    def delete(self, collection: str, href: str, etag: str) -> None:
+        """Delete the item that has `etag`."""
         headers = {"If-Match": etag} if etag else {}
-        self._send("DELETE", book + quote(href), headers=headers, timed=True)
+        self._send("DELETE", collection + quote(href), headers=headers, timed=True)
 
     def _follow(self, path: str, name: str) -> str:
         """Return the href in a property of `path`, following redirects."""
-        answer = self._multistatus("PROPFIND", path, _propfind(f"<{name}/>"), depth="0")
-        clark = f"{CARD}{name[2:]}" if name.startswith("C:") else f"{DAV}{name}"
+        answer = self._multistatus("PROPFIND", path, self._propfind(f"<{name}/>"), depth="0")
+        clark = f"{self.dialect.namespace}{name[2:]}" if name.startswith("C:") else f"{DAV}{name}"
         for item in answer.items:
             if clark in item.properties:
                 return quote(path_of(item.properties[clark].findtext(f"{DAV}href", "")))
         raise GoneError(f"no {name} at {path}")
+
+    def _propfind(self, properties: str) -> bytes:
+        declared = self.dialect.namespaces
+        return f"<propfind {declared}><prop>{properties}</prop></propfind>".encode()
 
     def _multistatus(
         self, method: str, path: str, body: bytes, *, depth: str = "1", timed: bool = False
@@ -229,13 +286,9 @@ def _raise_for(method: str, answer: Answer) -> None:
     raise OddAnswerError(f"{method} answered {answer.status}")
 
 
-def _members(book: str, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
-    """Yield the responses for members of the book with the last segment of their paths."""
-    base = path_of(book)
+def _members(collection: str, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
+    """Yield the responses for members of a collection with the last segment of their paths."""
+    base = path_of(collection)
     for item in items:
         if item.path.startswith(base) and item.path != base:
             yield item.path[len(base) :], item
-
-
-def _propfind(properties: str) -> bytes:
-    return f"<propfind {_NAMESPACES}><prop>{properties}</prop></propfind>".encode()
