@@ -14,7 +14,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --
 	--python-version 3.11 --generate-hashes --annotation-style line $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-worse demo-radicale check test bench crash power fuzz coverage format lock clean
+.PHONY: help install demo demo-worse demo-radicale check test bench conformance crash power fuzz coverage format lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -42,6 +42,9 @@ test: check ## everything CI runs: check, then pytest
 
 bench: $(VENV)/bench ## the figures, as JSON in bench/results/
 	$(BIN)/python bench/run.py $(ARGS)
+
+conformance: $(VENV)/bench $(VENV)/conformance ## caldav-server-tester against Stillhere and Radicale: docs/conformance.md
+	$(BIN)/python bench/conformance.py $(ARGS)
 
 crash: $(VENV)/dev ## kill the server ROUNDS times and look for a lost write
 	$(BIN)/python tests/crash.py --rounds $(ROUNDS) $(ARGS)
@@ -73,6 +76,7 @@ lock: $(VENV)/lock ## pin the dependencies anew; UPGRADE=--upgrade takes the new
 	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) pyproject.toml --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
+	$(COMPILE) --group conformance -o requirements/conformance.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 
 clean: ## remove what these targets made
@@ -95,6 +99,12 @@ $(VENV)/run: requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/dev $(VENV)/bench $(VENV)/fuzz: $(VENV)/%: requirements/%.txt $(VENV)/run
 	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# In an environment of its own: it needs older versions than the rest.
+$(VENV)/conformance: requirements/conformance.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/tester
+	$(VENV)/tester/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/lock: requirements/lock.txt | $(BIN)/python

@@ -65,6 +65,8 @@ def test_locks_pin_every_package_with_hashes(lock: Path) -> None:
 def test_locks_agree_on_versions() -> None:
     versions: dict[str, set[str]] = {}
     for path in LOCKS:
+        if path.stem == "conformance":  # its environment is its own
+            continue
         here: dict[str, set[str]] = {}
         for name, version in re.findall(r"^([\w.-]+)==(\S+)", path.read_text("utf-8"), re.M):
             here.setdefault(name, set()).add(version)
