@@ -114,7 +114,7 @@ class Places(World):
         rng = random.Random(seed)
         paths = sorted(path for path in place.rglob("*") if path.is_file())
         objects = [path for path in paths if not path.name.startswith("format")]
-        for path in rng.sample(objects, rng.randint(1, WORN)):
+        for path in rng.sample(objects, min(rng.randint(1, WORN), len(objects))):
             data = bytearray(path.read_bytes())
             if rng.random() < 0.3 or not data:
                 path.unlink()
