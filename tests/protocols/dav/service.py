@@ -148,10 +148,16 @@ class Device:
 
     def ask(self, method: str, path: str, body: bytes | str = b"", **headers: str) -> Answer:
         """One request; underscores in header names become hyphens."""
+        return self.service.runner.run(self.asking(method, path, body, **headers))
+
+    async def asking(
+        self, method: str, path: str, body: bytes | str = b"", **headers: str
+    ) -> Answer:
+        """The same, for several at a time."""
         sent = body.encode() if isinstance(body, str) else body
         pair = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
         named = {"authorization": f"Basic {pair}", "host": "stillhere.example"} | headers
-        return self.service.runner.run(_ask(self.door, method, path, named, [sent]))
+        return await _ask(self.door, method, path, named, [sent])
 
     def put(self, name: str, card: bytes, **headers: str) -> Answer:
         return self.ask("PUT", f"{self.book}{name}", card, **headers)

@@ -1,5 +1,6 @@
 """Calendars: their home, making them, and what goes into them."""
 
+import asyncio
 from urllib.parse import unquote
 
 import pytest
@@ -50,6 +51,12 @@ class TestHome:
         for kind, component in COMPONENTS.items():
             assert takes(device, kind) == [component]
         assert device.look().body == device.look().body
+
+    def test_a_first_calendar_takes_no_name_that_another_has(self, service: Service) -> None:
+        device = service.person().at("calendar")
+        assert make(device, "notes", "VEVENT").status == 201
+        assert device.look().body.count(b"/notes/</D:href>") == 1
+        assert takes(device, "notes") == ["VEVENT"]
 
     def test_a_calendar_that_was_deleted_does_not_come_back(self, phone: Device) -> None:
         assert phone.ask("DELETE", phone.at("notes").book).status == 204
@@ -192,3 +199,16 @@ class TestItems:
         [found] = after.found.values()
         tag = found.text("{http://calendarserver.org/ns/}getctag")
         assert tag == found.text(f"{D}sync-token") == phone.sync().token
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_of_two_devices_that_want_one_name_for_two_kinds_one_gets_it(
+    phone: Device, method: str
+) -> None:
+    async def both() -> list[int]:
+        list_to = phone.asking(method, phone.at("tasks").book, destination=f"{phone.home}new/")
+        calendar = phone.asking("MKCALENDAR", f"{phone.home}new/")
+        return [answer.status for answer in await asyncio.gather(list_to, calendar)]
+
+    assert phone.service.runner.run(both()) in ([201, 405], [403, 201])
+    assert phone.look().body.count(b"/new/</D:href>") == 1

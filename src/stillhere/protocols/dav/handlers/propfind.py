@@ -56,21 +56,26 @@ async def _in_home(request: Request) -> list[Subject]:
     """Every collection of a home, from shelves all of which are open."""
     home = request.place.home
     assert home is not None
-    subjects = []
-    for kind in await enter_all(request.store, request.seat.login.account, home):
-        about = request.of_kind(kind)
-        await _begin(about)
-        collections = about.read(lambda shelf: shelf.collections())
-        subjects += [Subject(about, Level.COLLECTION, home, each) for each in collections]
-    return subjects
+    kinds = await enter_all(request.store, request.seat.login.account, home)
+    shelves = [request.of_kind(kind) for kind in kinds]
+    if blank := [about for about in shelves if not about.read(lambda shelf: shelf.last_seq)]:
+        async with request.making:
+            for about in blank:
+                await _begin(about, shelves)
+    return [
+        Subject(about, Level.COLLECTION, home, each)
+        for about in shelves
+        for each in about.read(lambda shelf: shelf.collections())
+    ]
 
 
-async def _begin(request: Request) -> None:
+async def _begin(request: Request, shelves: list[Request]) -> None:
     """Have the first collection on a shelf to which nothing was ever written, when a device
-    looks there for the first time."""
-    if request.read(lambda shelf: shelf.last_seq):
-        return
-    await request.write(partial(begin, KINDS[request.kind]))
+    looks there for the first time; unless another shelf of its home has one of that name."""
+    kind = KINDS[request.kind]
+    name, _ = kind.first
+    if not any(about.read(lambda shelf: shelf.record("", name)) for about in shelves):
+        await request.write(partial(begin, kind))
 
 
 def _collection(request: Request, shelf: Shelf, wanted: Wanted, depth: int) -> Answer:

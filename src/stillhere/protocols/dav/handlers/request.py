@@ -84,7 +84,8 @@ class Request:
     headers: dict[bytes, bytes]
     receive: Callable[[], Awaitable[Any]]
     making: asyncio.Lock
-    """Held while a collection is made: no two in a home have one name, on whatever shelf."""
+    """Held while a collection is made or moved: no two in a home have one name, on whatever
+    shelf."""
 
     async def body(self, limit: int, too_large: Callable[[int], Answer]) -> bytes:
         """The whole body. Raises Refused when it is longer than ``limit`` bytes, and Gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stillhere.kinds import KINDS
@@ -56,9 +57,6 @@ async def transfer(request: Request) -> Answer:
     elsewhere = target[:2] != source[:2]
     if elsewhere or (target.collection, target.item) == (source.collection, source.item):
         return refusal(403, "Forbidden", "this can't be put at that Destination")
-    kind = await find_collection(request.store, request.seat.login.account, target)
-    if kind not in (None, request.kind):
-        return precondition(403, SUPPORTED_COMPONENT)
     if source.level is Level.COLLECTION and request.depth(missing=None) not in (None, 0):
         raise BadXML("Depth is infinity for a collection")
     plan = Transfer(
@@ -71,7 +69,18 @@ async def transfer(request: Request) -> Answer:
         request.dialect,
         KINDS[request.kind].collection,
     )
-    send = _send_item if source.level is Level.ITEM else _send_collection
+    if source.level is Level.ITEM:
+        return await _send(request, plan, _send_item)
+    async with request.making:
+        return await _send(request, plan, _send_collection)
+
+
+async def _send(
+    request: Request, plan: Transfer, send: Callable[[ShelfWrite, Transfer], Answer]
+) -> Answer:
+    kind = await find_collection(request.store, request.seat.login.account, plan.target)
+    if kind not in (None, request.kind):
+        return precondition(403, SUPPORTED_COMPONENT)
     return await request.write(lambda shelf: send(shelf, plan))
 
 
