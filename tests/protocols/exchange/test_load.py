@@ -139,3 +139,16 @@ def test_a_given_uid_is_said(store: Store, ana: bytes) -> None:
     result = bring_in(store, ana, b"BEGIN:VCARD\nVERSION:2.1\nTEL:1\nEND:VCARD\n")
     assert [(c.line, c.given) for c in result.given] == [(1, True)]
     assert isinstance(result.given[0], Piece)
+
+
+def test_a_calendar_that_has_the_name_of_the_first_list_gets_no_to_dos(
+    store: Store, ana: bytes
+) -> None:
+    event = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:e\nEND:VEVENT\nEND:VCALENDAR\n"
+    to_do = event.replace(b"VEVENT", b"VTODO")
+    load(store, ana, "tasks", read_items("f.ics", event), most_bytes=1 << 20)
+    result = load(store, ana, None, read_items("f.ics", event + to_do), most_bytes=1 << 20)
+    assert result.added == 1
+    assert [one.reason for one in result.refused] == ["tasks is for events, and this is a to-do"]
+    with store.read(ana, "tasks") as shelf:
+        assert shelf.collections() == []

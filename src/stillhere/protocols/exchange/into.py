@@ -20,19 +20,22 @@ class Into:
 
         Raises Closed."""
         self._name = name
-        self._kind = None if name is None else _kind_of(store, account, name, pieces)
+        self._kinds: dict[str, str] = {}
+        for kind in dict.fromkeys(piece.kind for piece in pieces):
+            first = kind if name is None else pieces[0].kind
+            self._kinds[kind] = _kind_of(store, account, self.collection(kind), first)
 
     def split(self, pieces: Iterable[Piece]) -> tuple[list[Piece], list[Refused]]:
         """The items that have a place, and those that have none."""
         fit: list[Piece] = []
         others: list[Refused] = []
         for piece in pieces:
-            if self._kind in (None, piece.kind):
+            kind = self._kinds[piece.kind]
+            if kind == piece.kind:
                 fit.append(piece)
             else:
-                assert self._kind is not None
-                taken, word = KINDS[self._kind].words[1], KINDS[piece.kind].words[0]
-                reason = f"{self._name} is for {taken}, and this is a {word}"
+                taken, word = KINDS[kind].words[1], KINDS[piece.kind].words[0]
+                reason = f"{self.collection(piece.kind)} is for {taken}, and this is a {word}"
                 others.append(Refused(piece.source, piece.line, reason))
         return fit, others
 
@@ -41,19 +44,14 @@ class Into:
         return self._name or KINDS[kind].first[0]
 
 
-def _kind_of(store: Store, account: bytes, name: str, pieces: Sequence[Piece]) -> str | None:
-    """The kind of the collection of this name; of two, the one that the first item goes into."""
-    first = pieces[0].kind if pieces else None
-    there = []
-    for kind in KINDS:
-        with store.read(account, kind) as shelf:
-            if shelf.record("", name) is not None:
-                there.append(kind)
-    if first is None or first in there:
-        return first
-    homes = {KINDS[kind].collection for kind in there}
-    if KINDS[first].collection in homes:
-        return next(kind for kind in there if KINDS[kind].collection == KINDS[first].collection)
+def _kind_of(store: Store, account: bytes, name: str, first: str) -> str:
+    """The kind of the collection of this name, ``first`` where there is none; of one in each
+    home, that in the home of ``first``."""
+    for kind in (first, *KINDS):
+        if KINDS[kind].collection == KINDS[first].collection:
+            with store.read(account, kind) as shelf:
+                if shelf.record("", name) is not None:
+                    return kind
     return first
 
 
