@@ -91,6 +91,24 @@ def test_a_knock_opens_them_before_that(service: Service) -> None:
         working.close()
 
 
+def test_those_that_a_knock_opened_are_not_counted_as_brought_back(service: Service) -> None:
+    """A stage's parts are the shelves that there are: never more done than there is to do."""
+    anna, ben = live(service)
+    service.home = service.folder / "next"
+    recovery = Recovery(service.home, service.place, service.kit, lambda *_, **__: None)
+    working = recovery.begin()
+    try:
+        for account in (anna, ben):
+            for kind in LATER:
+                assert is_open(working, account, kind)
+        recovery.run()
+        done = {stage.kind: (stage.shelves, stage.total) for stage in recovery.stages}
+        assert done[CALENDAR] == (1, 1)
+        assert done["tasks"] == done["notes"] == (0, 0)
+    finally:
+        working.close()
+
+
 @pytest.mark.parametrize("knock", [True, False])
 def test_they_stay_closed_where_a_manifest_is_lost(service: Service, knock: bool) -> None:
     """Nobody knows then who had a calendar: an empty one would empty phones."""

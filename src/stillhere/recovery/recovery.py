@@ -295,8 +295,8 @@ class Recovery:
         started = time.monotonic()
         core = self.working.store.core
         known = self._with_shelf(stage.kind, accounts)
-        stage.total = len(known)
-        stage.shelves, stage.records = len(core.shelves_of(stage.kind)), 0
+        stage.total = len(known)  # the core may have blank ones besides, that a knock opened
+        stage.shelves, stage.records = len(core.shelves_of(stage.kind).intersection(known)), 0
         unpack(bulk, stage, known)
         self.working.store.install(partial(add_blank_shelves, kind=stage.kind)).result()
         if stage.kind == ACCOUNT:
