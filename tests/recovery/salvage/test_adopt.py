@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -109,6 +110,31 @@ def test_everything_of_every_kind_comes_with_it(service: Service) -> None:
                     (found,) = shelf.all_bodies(kind.first[0])
                     assert (found[0].span, found[1]) == (span, b"an event")
                     assert [book.name for book in shelf.collections()] == [kind.first[0]]
+
+
+def test_what_was_in_a_first_collection_is_there_again_though_its_own_record_is_lost(
+    service: Service,
+) -> None:
+    """It lay on a bad page; the vault has nothing of this shelf, and it is blank."""
+    kind = KINDS["calendar"]
+
+    def write(shelf: ShelfWrite) -> None:
+        begin(kind, shelf)
+        shelf.put(kind.first[0], "a.ics", b"an event", uid="a", component="VEVENT")
+
+    def after(working: Working, made: Zoe) -> None:
+        working.store.write(working.store.accounts.find("anna"), kind.name, write).result(60)
+
+    with lost(service, others, after) as (working, _, core):
+        sql = sqlite3.connect(core.filed().path)
+        with sql:
+            sql.execute("DELETE FROM records WHERE collection = '' AND href = ?", (kind.first[0],))
+        sql.close()
+        told = salvaged(working, core)
+        assert (told["written"], told["history"]) == (1, 0)
+        with working.store.read(working.store.accounts.find("anna"), kind.name) as shelf:
+            assert [book.name for book in shelf.collections()] == [kind.first[0]]
+            assert [record.href for record in shelf.records(kind.first[0])] == ["a.ics"]
 
 
 def test_it_says_whence_it_came(service: Service) -> None:

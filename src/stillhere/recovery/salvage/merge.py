@@ -24,12 +24,13 @@ from typing import NamedTuple
 import msgspec
 
 from stillhere.errors import Closed, Damaged, NotFound
+from stillhere.kinds import KINDS
 from stillhere.recovery.accept import last_word, read_words, stands_in
 from stillhere.recovery.salvage.heal import whence_of
 from stillhere.recovery.salvage.login import PROFILE, may_let_in
 from stillhere.recovery.salvage.rows import RecordRow
 from stillhere.recovery.salvage.scan import Salvage, Shelf
-from stillhere.store.accounts import ACCOUNT, CREDENTIALS, DEVICES
+from stillhere.store.accounts import ACCOUNT, CREDENTIALS, DEVICES, begin
 from stillhere.store.core import Core
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.pages import read_positions
@@ -205,6 +206,9 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
     books = {collection.name for collection in shelf.collections()} | {""}
     if shelf.kind == ACCOUNT:
         books |= {CREDENTIALS, DEVICES}  # which have no records of their own
+    elif not shelf.last_seq:  # the record of its first collection may be what is lost
+        begin(KINDS[shelf.kind], shelf)
+        books.add(KINDS[shelf.kind].first[0])
     since = _read_since(shelf, books, min(row.record.seq for row in rows))
     gone: set[Name] = set()
     merged = Merged()
