@@ -139,9 +139,11 @@ class Client:
 
     def discover(self) -> str:
         """Return the (encoded) path of the first collection, from nothing but the host."""
-        dialect = self.dialect
-        principal = self._follow(dialect.well_known, "current-user-principal")
-        home = self._follow(principal, f"C:{dialect.home}")
+        dialect, homes = self.dialect, self.wire.homes
+        if dialect.home not in homes:
+            principal = self._follow(dialect.well_known, "current-user-principal")
+            homes[dialect.home] = self._follow(principal, f"C:{dialect.home}")
+        home = homes[dialect.home]
         body = self._propfind("<resourcetype/><C:supported-calendar-component-set/>")
         listing = self._multistatus("PROPFIND", home, body, depth="1")
         for item in listing.items:

@@ -42,9 +42,9 @@ KINDS: dict[str, Kind] = {
             CARDDAV,
             "text/vcard; charset=utf-8",
         ),
-        Kind("calendar", ("event", "events"), "VEVENT", 8, 0.25, diary.events, diary.amend),
-        Kind("tasks", ("to-do", "to-dos"), "VTODO", 4, 0.15, diary.todos, diary.amend),
-        Kind("notes", ("note", "notes"), "VJOURNAL", 3, 0.1, diary.notes, diary.amend),
+        Kind("calendar", ("event", "events"), "VEVENT", 6, 0.25, diary.events, diary.amend),
+        Kind("tasks", ("to-do", "to-dos"), "VTODO", 3, 0.15, diary.todos, diary.amend),
+        Kind("notes", ("note", "notes"), "VJOURNAL", 2, 0.1, diary.notes, diary.amend),
     )
 }
 CONTACTS = "contacts"

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from stillhere.demo.names import SCRIPTS, Script
 
-MEAN_BOOK = 30
+MEAN_BOOK = 25
 """Contacts in an average address book of the demo: 300 of them are filled in some ten seconds."""
 
 _DECK: tuple[Script, ...] = tuple(script for script in SCRIPTS for _ in range(script.share))

@@ -73,6 +73,8 @@ class Wire:
 
     def __init__(self, port: int, name: str, password: str, *, timeout: float = 15.0) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.homes: dict[str, str] = {}
+        """Where collections are, by what it was asked for: what was found once is remembered."""
         secret = base64.b64encode(f"{name}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {secret}", "User-Agent": "Stillhere demo phone"}
 
