@@ -13,6 +13,7 @@ from stillhere.kinds.calendar_filter import TimeRange
 from stillhere.kinds.component import Component, read_component
 from stillhere.kinds.expand import (
     MOST_INSTANCES,
+    MOST_PIECES,
     CalendarData,
     Selection,
     expand,
@@ -160,6 +161,20 @@ class TestExpand:
         took = time.process_time() - began
         assert len(found) == MOST_INSTANCES
         assert took < 2, f"{took} s"  # some 0.1 s; without an end, for ever
+
+    def test_what_has_many_parts_is_cut_sooner(self) -> None:
+        """Each instance has all of its component's alarms: some text would be given much of."""
+        alarms = "\n".join([component("VALARM", "TRIGGER:-PT5M")] * 1_000)
+        body = event(f"DTSTART:20060101T000000Z | RRULE:FREQ=DAILY\n{alarms}")
+        whole = expand(read_component(body), ranged("20060101", "20160101"), UTC)
+        assert MOST_PIECES // 2_010 <= len(whole.components) <= MOST_PIECES // 2_000 + 1
+
+    def test_an_end_after_all_years_is_the_last_that_can_be_written(self) -> None:
+        body = event("DTSTART:20060101T000000 | DTEND:99991231T235959 | RRULE:FREQ=DAILY;COUNT=2")
+        assert expanded(body, "20060102", "20060103") == [
+            "DTSTART:20060101T000000 | DTEND:99991231T235959 | RECURRENCE-ID:20060101T000000",
+            "DTSTART:20060102T000000 | DTEND:99991231T235959 | RECURRENCE-ID:20060102T000000",
+        ]
 
 
 class TestLimitRecurrenceSet:

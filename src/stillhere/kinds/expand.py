@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from stillhere.errors import BadInput
 from stillhere.kinds.calendar_filter import TimeRange
@@ -32,6 +32,9 @@ from stillhere.kinds.zones import Zones
 
 MOST_INSTANCES = 3_000
 """Of one object that are given; it is cut after that: eight years of every day."""
+
+MOST_PIECES = 100_000
+"""Properties and components of the instances of one object; it is cut after that, too."""
 
 EXPAND_STEPS = 20_000
 """Steps in which the instances of one object have to be found; it is cut after that."""
@@ -92,12 +95,15 @@ def expand(calendar: Component, wanted: TimeRange, zone: tzinfo) -> Component:
     """
     zones = Zones(calendar)
     records = [one for one in calendar.components if one.name != ZONE]
+    pieces = {id(one): _pieces(one) for one in records}
     found: list[Instance] = []
+    room = MOST_PIECES
     try:
         series = Series(records, zones, zone)
         for instance in series.instances(*wanted.bounds, Budget(EXPAND_STEPS)):
             found.append(instance)
-            if len(found) == MOST_INSTANCES:
+            room -= pieces[id(instance.component)]
+            if len(found) == MOST_INSTANCES or room <= 0:
                 break
     except OutOfBudget:
         pass  # cut at what was found
@@ -163,6 +169,11 @@ def select(component: Component, wanted: Selection) -> Component:
     return Component(component.name, properties, inner)
 
 
+def _pieces(component: Component) -> int:
+    inner = sum(map(_pieces, component.components))
+    return 1 + len(component.properties) + inner
+
+
 def _write(instance: Instance, zones: Zones, zone: tzinfo) -> Component:
     """One instance as a component of its own."""
     said = instance.component
@@ -191,10 +202,14 @@ def _times(instance: Instance, zone: tzinfo) -> list[Property]:
 
 
 def _end(start: Moment, length: Duration, zone: tzinfo) -> Moment:
-    """Of the same sort as the start, where the length allows that."""
-    if start.zone or (start.day and length.seconds):
-        return Moment(utc_of(start.after(length, zone)), UTC)
-    return start.moved(timedelta(days=length.days, seconds=length.seconds))
+    """Of the same sort as the start, where the length allows that; the last moment that can be
+    written where it would be later."""
+    try:
+        if start.zone or (start.day and length.seconds):
+            return Moment(utc_of(start.after(length, zone)), UTC)
+        return start.moved(timedelta(days=length.days, seconds=length.seconds))
+    except OverflowError:
+        return start._replace(local=datetime.max.replace(microsecond=0))
 
 
 def _property(name: str, moment: Moment, zone: tzinfo) -> Property:
