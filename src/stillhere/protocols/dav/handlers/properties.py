@@ -42,15 +42,19 @@ def settle(
     ``limit`` bounds names and values together, in characters.
     """
     after = dict(kept)
+    size = sum(len(name) + len(value) for name, value in after.items())
     refused: dict[str, int] = {}
     for name, value in instructions:
         if is_protected(name):
             refused[name] = 403
-        elif value is None:
-            after.pop(name, None)
-        else:
+            continue
+        before = after.pop(name, None)
+        if before is not None:
+            size -= len(name) + len(before)
+        if value is not None:
             after[name] = value
-            if sum(len(n) + len(v) for n, v in after.items()) > limit:
+            size += len(name) + len(value)
+            if size > limit:
                 refused[name] = 507
     names = [instruction.name for instruction in instructions]
     if refused:
