@@ -3,7 +3,7 @@
 
     python tools/read_vault.py VAULT KIT list | show ACCOUNT KIND | extract ACCOUNT KIND DIR
 Written from docs/format.md, whose words it uses; it never writes to the vault.
-ACCOUNT is an id or a name as ``list`` shows them, KIND is account or contacts.
+ACCOUNT is an id or a name and KIND a kind (account, contacts, calendar, …), as ``list`` says.
 Needs Python 3.11 or newer, cryptography, msgspec and zstandard.
 Exit code: 0 when everything is proven and there, 1 when not, 2 for what can't be done.
 """
@@ -265,9 +265,11 @@ def main(place: str, kit: str, command: str, who: str = "", kind: str = "", to: 
     for account, at in sorted(vault.erased.items()) if command == "list" else ():
         print(account.hex(), "erased", datetime.fromtimestamp(at // 1000, UTC), sep="  ")
     accounts = {bytes.fromhex(path.stem) for path in vault.folder.glob(f"keys/??/{HEX * 32}*")}
-    accounts |= {owner[:16] for owner in vault.parts} | {account for account, _ in vault.levels}
+    known = {(o[:16], o[16:].rstrip(b"\0").decode()) for o in vault.parts} | vault.levels.keys()
+    accounts |= {account for account, _ in known}
     for account in sorted(accounts - vault.erased.keys()):
-        shelves = Shelf(vault, account, "account"), Shelf(vault, account, "contacts")
+        kinds = dict.fromkeys(("account", "contacts", *sorted(k for a, k in known if a == account)))
+        shelves = [Shelf(vault, account, each) for each in kinds]
         gone = ["nothing of it is there"] * (any(s.last for s in shelves) or bool(vault.troubles))
         profile = shelves[0].items.get(("credentials", "profile"))
         name = decode(profile.body)["name"] if profile and profile.body else "?"

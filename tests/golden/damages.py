@@ -32,6 +32,8 @@ def list_damages(place: Path) -> Iterator[tuple[str, Steps]]:
     inside = segment.replace(segment[-16:], f"{int(segment[-16:-4]) - 1:012d}.seg")
     bodies = max(place.glob("ledger/contacts/*b-*"), key=lambda path: path.stat().st_size)
     pack = str(bodies.relative_to(place))
+    dates = newest("manifest/calendar/*/*[0-9]")
+    events = sorted(place.glob("ledger/calendar/*.pack"))
     keys = sorted(str(p.relative_to(place)) for p in place.glob("keys/??/*[0-9a-f]"))
     wraps = sorted(str(p.relative_to(place)) for p in place.glob("wraps/*[0-9a-f]"))
     erasure = newest("erasures/??/*[0-9a-f]")
@@ -84,6 +86,15 @@ def list_damages(place: Path) -> Iterator[tuple[str, Steps]]:
             ["delete", str(path.relative_to(place))]
             for path in sorted(place.glob("ledger/contacts/*b-*.pack"))
         ],
+    )
+    yield "one copy of a manifest of calendars is broken", [flip(dates)]
+    yield "both copies of a manifest of calendars are broken", both(dates)
+    for what, letter in (("bodies", "b"), ("rosters", "r")):
+        gone = [str(p.relative_to(place)) for p in events if f"{letter}-" in p.name]
+        yield f"all packs of {what} of calendars are gone", [["delete", name] for name in gone]
+    yield (
+        "all packs of calendars are gone",
+        [["delete", str(path.relative_to(place))] for path in events],
     )
     yield "one end of a roll-up is broken", [flip(roll, -50)]
     yield "the last part of a roll-up is broken", [flip(roll, _end_of_parts(place / roll) - 20)]

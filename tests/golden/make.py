@@ -1,8 +1,11 @@
-"""Makes the golden vault of the format of today, once: `python -m tests.golden.make`.
+"""Makes the next golden vault, by the format of today, once: `python -m tests.golden.make`.
 
-A format version that was released has its folder for good, and this program refuses to touch
-one. When the format gets its next number, run it again: it makes the next folder beside the
-others. Its SHA-256 sums go into `sums.txt`, which a test keeps.
+What was made has its folder for good, and this program touches none that is there. When the
+format gets its next number, or more can be in it than before, run it again: it makes the next
+folder beside the others. Its SHA-256 sums go into `sums.txt`, which a test keeps.
+
+    1   accounts and contacts
+    2   calendars, to-do lists and notes too, with the times that they are at; an event is held
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import gzip
 import io
 import json
 import shutil
-import sys
 import tarfile
 from collections.abc import Sequence
 from hashlib import sha256
@@ -19,7 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.golden.damages import keep_damaged, list_damages
-from tests.golden.reading import HERE, Golden, Json, damage, lost, read_all, recovered
+from tests.golden.reading import (
+    HERE,
+    Golden,
+    Json,
+    damage,
+    goldens,
+    lost,
+    read_all,
+    recovered,
+)
 
 from stillhere import __version__
 from stillhere.errors import RefusedVault
@@ -29,13 +40,26 @@ from stillhere.replication.found import found
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import Working, anchor_of, open_core
 from stillhere.store import NewAccount, ShelfWrite
-from stillhere.store.accounts import Created
+from stillhere.store.accounts import Created, begin
 from stillhere.vault.kit import Kit
 from stillhere.vault.layout import bucket_of
 from stillhere.vault.opened import VERSION
 
 PEOPLE = ("Zoë", "anna", "李 雷", "gone")
 CARDS = 8
+EVENTS = {
+    "meeting": "DTSTART:20261203T090000Z\r\nDTEND:20261203T100000Z",
+    "weekly": "DTSTART:20261201T170000Z\r\nDURATION:PT45M\r\nRRULE:FREQ=WEEKLY",
+    "holiday": "DTSTART;VALUE=DATE:20261224\r\nDTEND;VALUE=DATE:20261227",
+    "breakfast": "DTSTART:20261205T073000\r\nDURATION:PT30M",
+    "once upon a time": "X-WHEN:nobody knows",
+}
+TASKS = {
+    "due": "DUE:20261231T235959Z",
+    "some day": "STATUS:NEEDS-ACTION",
+    "done": "DTSTART:20261101T080000Z\r\nCOMPLETED:20261102T080000Z",
+}
+NOTES = {"minutes": "DTSTART;VALUE=DATE:20261130", "thought": "DESCRIPTION:at no time"}
 
 
 def card(name: str, note: str) -> bytes:
@@ -61,6 +85,33 @@ def put(working: Working, account: bytes, book: str, cards: dict[str, str]) -> N
     working.store.write(account, "contacts", write, device="phone").result()
 
 
+def put_items(working: Working, account: bytes, name: str, items: dict[str, str]) -> None:
+    """Store items of one kind, by name and lines, in its first collection, which begins with
+    them if need be."""
+    kind = KINDS[name]
+
+    def write(shelf: ShelfWrite) -> None:
+        begin(kind, shelf)
+        for uid, lines in items.items():
+            text = (
+                f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//golden//EN\r\nBEGIN:{kind.component}\r\n"
+                f"UID:{uid}\r\nDTSTAMP:20261130T000000Z\r\nSUMMARY:Größe {uid}\r\n{lines}\r\n"
+                f"END:{kind.component}\r\nEND:VCALENDAR\r\n"
+            )
+            item = kind.parse(text.encode())
+            shelf.put(
+                kind.first[0],
+                f"{uid}.ics",
+                text.encode(),
+                uid=item.uid,
+                component=item.component,
+                media_type=item.media_type,
+                span=item.span,
+            )
+
+    working.store.write(account, name, write, device="phone").result()
+
+
 def live(home: Path, place: Path) -> tuple[Kit, dict[str, str]]:
     """Two epochs of a service, with everything that a vault can have; its kit and log-ins."""
     kit, working, made = _found(home / "1", place)
@@ -69,20 +120,31 @@ def live(home: Path, place: Path) -> tuple[Kit, dict[str, str]]:
     for one in made:
         notes = {f"{n}": f"{one.name}, first revision" for n in range(CARDS)}
         put(working, one.account, "contacts", notes)
+    for account in (zoe, anna):
+        put_items(working, account, "calendar", EVENTS)
+    put_items(working, zoe, "tasks", TASKS)
+    put_items(working, zoe, "notes", NOTES)
     compact(working)
     _revise(working, zoe)
+    _revise_calendars(working, zoe)
     compact(working)
     _write_beside(working, anna, lei)
-    _lose_a_body(place, working, anna)
+    for kind in ("contacts", "calendar"):
+        _lose_a_body(place, working, anna, kind)
     working.close()
     shutil.rmtree(home / "1")
     with recovered(place, kit, home / "2") as working:
         _heal(working, anna)
         working.eraser.erase(gone, "gone")
         put(working, lei, "contacts", {"0": "李 雷, in epoch 2"})
+        put_items(working, zoe, "tasks", {"late": "DUE;VALUE=DATE:20270105"})
         compact(working)
         put(working, zoe, "work", {"boss": "in epoch 2", "é ü": "a name to be escaped"})
         put(working, lei, "contacts", {"9": "after the last root"})
+        put_items(working, anna, "notes", {"first": "DTSTART:20261202T080000Z"})
+        put_items(
+            working, zoe, "calendar", {"meeting": "DTSTART:20261204T100000Z\r\nDURATION:PT2H"}
+        )
         _roll(working)
         delete = working.store.write(
             anna, "contacts", lambda shelf: shelf.delete("contacts", "7.vcf")
@@ -134,6 +196,18 @@ def _write_beside(working: Working, anna: bytes, lei: bytes) -> None:
     ).result()
 
 
+def _revise_calendars(working: Working, zoe: bytes) -> None:
+    properties = {
+        "{DAV:}displayname": "Reisen",
+        "{http://apple.com/ns/ical/}calendar-color": "#f00",
+    }
+    change = working.store.write
+    change(zoe, "calendar", lambda s: s.put_collection("reisen", properties, "CALENDAR")).result()
+    change(zoe, "calendar", lambda s: s.delete("calendar", "holiday.ics")).result()
+    change(zoe, "notes", lambda s: s.delete_collection("notes")).result()
+    put_items(working, zoe, "calendar", {"weekly": f"{EVENTS['weekly']};COUNT=9"})
+
+
 def _roll(working: Working) -> None:
     journal = working.journal
     assert journal.writer is not None
@@ -141,9 +215,9 @@ def _roll(working: Working) -> None:
     roll_up(working.vault, key, epoch, journal.writer, after=0, upto=journal.written, least=2)
 
 
-def _lose_a_body(place: Path, working: Working, anna: bytes) -> None:
-    """A disk has lost what is in the middle of anna's base; all but one card heals later."""
-    source = anchor_of(working).source(anna, "contacts")
+def _lose_a_body(place: Path, working: Working, anna: bytes, kind: str) -> None:
+    """A disk has lost what is in the middle of anna's base; all but one record heals later."""
+    source = anchor_of(working).source(anna, kind)
     assert source.entry is not None
     assert source.manifest is not None
     piece = source.manifest.place(source.entry.base.bodies[0])
@@ -154,12 +228,16 @@ def _lose_a_body(place: Path, working: Working, anna: bytes) -> None:
 
 
 def _heal(working: Working, anna: bytes) -> None:
-    """Her phone sends all but one of the lost cards again."""
+    """Her phone sends all but one of the lost cards and events again."""
     put(working, anna, "contacts", {f"{n}": "anna, first revision" for n in range(1, CARDS)})
-    name, properties = KINDS["contacts"].first
-    working.store.write(
-        anna, "contacts", lambda shelf: shelf.put_collection(name, properties)
-    ).result()
+    sent = {name: lines for name, lines in EVENTS.items() if name != "meeting"}
+    put_items(working, anna, "calendar", sent)
+    for kind in (KINDS["contacts"], KINDS["calendar"]):
+        working.store.write(
+            anna,
+            kind.name,
+            lambda shelf, kind=kind: shelf.put_collection(*kind.first, kind.collection),
+        ).result()
 
 
 def pack_up(place: Path, to: Path) -> None:
@@ -194,10 +272,8 @@ def what_remains(golden: Golden, scratch: Path, steps: Json, expected: Json) -> 
 
 
 def main() -> None:
-    """Make the folder of today's format."""
-    golden = Golden(HERE / str(VERSION))
-    if golden.folder.exists():
-        sys.exit(f"{golden.folder} is there: what a format was is never made again")
+    """Make the next folder."""
+    golden = Golden(HERE / str(len(goldens()) + 1))
     with TemporaryDirectory() as folder:
         scratch = Path(folder)
         kit, logins = live(scratch / "home", scratch / "vault")
@@ -221,7 +297,7 @@ def main() -> None:
 
 
 def sums(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a format's folder, by its name here."""
+    """SHA-256 of every file of a vault's folder, by its name here."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(p.relative_to(HERE)): sha256(p.read_bytes()).hexdigest() for p in files}
 

@@ -1,8 +1,8 @@
 """What a golden vault says, in plain JSON, and how it is unpacked and damaged.
 
-A folder here is a format version: the vault as it was left by the program of its time, its kit,
-and what that program read from it. Nothing in it is ever made again (``make.py`` says when a new
-one is made).
+A folder here is a vault as it was left by the program of its time, its kit, and what that program
+read from it: one of each format, and another where a format has got more that can be in it.
+Nothing in it is ever made again (``make.py`` says when a new one is made).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from stillhere.store import Shelf, State
 from stillhere.vault.kit import Kit, read_kit
 
 HERE = Path(__file__).parent
-KINDS = ("account", "contacts")
 UNTIMED = 10
 """Values of a record that is at no time; in a time range there are three more."""
 Json = Any
@@ -35,7 +34,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Golden:
-    """One format version's folder."""
+    """One vault's folder."""
 
     folder: Path
 
@@ -61,7 +60,7 @@ class Golden:
 
 
 def goldens() -> list[Golden]:
-    """Every format version's folder, oldest first."""
+    """Every folder, oldest first."""
     return [Golden(HERE / str(n)) for n in sorted(int(p.name) for p in HERE.glob("[0-9]*"))]
 
 

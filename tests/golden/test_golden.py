@@ -1,4 +1,4 @@
-"""Every format version, whole and damaged, as the program of today reads it."""
+"""Every golden vault, whole and damaged, as the program of today reads it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.golden.make import sums
 from tests.golden.reading import HERE, Golden, damage, goldens, lost, read_all, recovered
 
 from stillhere.errors import FutureVault, RefusedVault
+from stillhere.kinds import KINDS
 from stillhere.replication.compact import compact
 from stillhere.replication.verify import verify
+from stillhere.store import State
 from stillhere.vault.kit import Kit
 from stillhere.vault.opened import VERSION
 
 TOOL = HERE.parents[1] / "tools" / "read_vault.py"
-ALL = pytest.mark.parametrize(
-    "golden", goldens(), ids=lambda golden: f"format {golden.folder.name}"
-)
+ALL = pytest.mark.parametrize("golden", goldens(), ids=lambda golden: f"vault {golden.folder.name}")
 DAMAGED = pytest.mark.parametrize(
     ("golden", "case"),
     [
-        pytest.param(golden, case, id=f"format {golden.folder.name}, {case['name']}")
+        pytest.param(golden, case, id=f"vault {golden.folder.name}, {case['name']}")
         for golden in goldens()
         for case in golden.damages
     ],
@@ -33,7 +33,21 @@ DAMAGED = pytest.mark.parametrize(
 
 
 def test_every_format_has_its_vault() -> None:
-    assert [golden.folder.name for golden in goldens()] == [str(n + 1) for n in range(VERSION)]
+    formats = [golden.expected["format"] for golden in goldens()]
+    assert {*formats} == {*range(1, VERSION + 1)}
+    assert formats == sorted(formats)
+    assert [golden.folder.name for golden in goldens()] == [str(n + 1) for n in range(len(formats))]
+
+
+def test_one_of_them_has_every_kind_and_what_is_at_a_time() -> None:
+    shelves = goldens()[-1].expected["shelves"]
+    assert {name.split()[1] for name in shelves} == {"account", *KINDS}
+    rows = [row for shelf in shelves.values() for row in shelf["rows"]]
+    assert {row[5] for row in rows} >= {kind.component for kind in KINDS.values()}
+    assert any(len(row) > 10 for row in rows)
+    held = [row for row in rows if row[3] == State.HELD]
+    assert {row[5] for row in held} == {"VCARD", "VEVENT"}
+    assert all(len(row) > 10 for row in held if row[5] == "VEVENT"), "held, and when it is"
 
 
 def test_nothing_that_is_kept_here_was_changed() -> None:
