@@ -127,6 +127,32 @@ def test_a_list_that_can_not_be_proven_keeps_its_items_and_the_others_go_on(
         assert device.holds_all() == by_uid(kept)
 
 
+def test_what_is_held_is_given_back_by_whoever_edits_it(service: Service, tmp_path: Path) -> None:
+    phone, laptop = service.phone, service.laptop
+    kept = fill(phone)
+    phone.sync()
+    laptop.sync()
+
+    service.stop()
+    hold(service.core.home, "one")
+    service.start()
+    assert says_nothing_new(laptop.sync())
+    assert laptop.holds_all() == by_uid(kept)
+    newcomer = Device(phone.program, tmp_path / "new", phone.login, phone.port, CALENDARS)
+    newcomer.set_up()
+    newcomer.discover()
+    newcomer.sync(fails=True)
+    for name, items in newcomer.holds_all().items():
+        assert items.items() <= by_uid(kept)[name].items()
+
+    for name, items in kept.items():
+        items["one"] = phone.write(f"{name}-one", "Edited while it was held", name)
+    assert says_nothing_new(phone.sync())
+    for device in (laptop, newcomer):
+        device.sync()
+        assert device.holds_all() == by_uid(kept)
+
+
 def test_a_to_do_that_todoman_completes_while_the_server_is_away_is_completed_everywhere(
     service: Service, requires_tool: Callable[[str], Path]
 ) -> None:
@@ -193,8 +219,17 @@ def says_nothing_new(said: str) -> bool:
 
 def close(home: Path, kind: str, reason: str = "unproven") -> None:
     """Gives the shelf what a recovery leaves that can't prove it; "" opens it."""
+    change(home, "UPDATE shelves SET closed = ? WHERE kind = ?", reason, kind)
+
+
+def hold(home: Path, uid: str) -> None:
+    """One item of each collection is as after a recovery that did not find its body."""
+    change(home, "UPDATE records SET state = 2, body = NULL WHERE uid LIKE ?", f"%-{uid}")
+    change(home, "UPDATE shelves SET held = 1 WHERE kind IN ('calendar', 'tasks', 'notes')")
+
+
+def change(home: Path, words: str, *values: str) -> None:
+    """Changes the core of a server that is not running."""
     working = open_core(home)
-    working.store.install(
-        lambda sql: sql.execute("UPDATE shelves SET closed = ? WHERE kind = ?", (reason, kind))
-    ).result()
+    working.store.install(lambda sql: sql.execute(words, values)).result()
     working.close()

@@ -90,7 +90,7 @@ def ways_there(device: Device) -> list[bytes]:
     principal = device.home.replace("calendars", "principals")
     answers += [
         device.propfind(path, "<CAL:calendar-home-set/><resourcetype/>", depth)
-        for path in ("/dav/", principal)
+        for path in ("/dav/", "/dav/calendars/", principal)
         for depth in ("0", "1")
     ]
     answers.append(device.propfind(device.home, "<resourcetype/><displayname/>", "0"))
