@@ -1,5 +1,7 @@
 """What programs ask of calendars: a time, words, a part of the data, when somebody is busy."""
 
+import asyncio
+
 import pytest
 from tests.protocols.dav.service import CAL, NAMESPACES, Answer, Device, Service, event
 
@@ -132,6 +134,36 @@ class TestData:
             assert text.count("BEGIN:VEVENT") == 2
             assert "RRULE" not in text
             assert "RECURRENCE-ID:20261109T090000Z" in text
+
+    def test_many_instances_hold_up_nobody_else(self, phone: Device) -> None:
+        weekly = event("s", "Often", "DTSTART:20200106T090000Z", "RRULE:FREQ=HOURLY")
+        assert phone.put("often.ics", weekly).status == 201
+        inner = f'<CAL:expand start="{NOVEMBER}" end="20281101T000000Z"/>'
+        body = (
+            f"<CAL:calendar-multiget {NAMESPACES}><prop><CAL:calendar-data>{inner}"
+            f"</CAL:calendar-data></prop><href>{phone.book}often.ics</href></CAL:calendar-multiget>"
+        )
+        order: list[str] = []
+
+        async def ask(method: str, body: str = "") -> None:
+            await phone.asking(method, phone.book, body)
+            order.append(method)
+
+        async def both() -> None:
+            await asyncio.gather(ask("REPORT", body), ask("OPTIONS"))
+
+        phone.service.runner.run(both())
+        assert order == ["OPTIONS", "REPORT"]
+
+    def test_what_would_be_too_long_is_refused_whole(self, service: Service) -> None:
+        phone = service.person(max_answer_bytes=10_000).at("calendar")
+        phone.look()
+        weekly = event("s", "Weekly", "DTSTART:20200106T090000Z", "RRULE:FREQ=WEEKLY")
+        assert phone.put("weekly.ics", weekly).status == 201
+        inner = f'<CAL:expand start="{NOVEMBER}" end="20281101T000000Z"/>'
+        for asked, status in (("", 207), (inner, 507)):
+            data = f"<CAL:calendar-data>{asked}</CAL:calendar-data>"
+            assert phone.multiget("weekly.ics", properties=data).status == status
 
     def test_chosen_properties_alone(self, phone: Device) -> None:
         asked = (

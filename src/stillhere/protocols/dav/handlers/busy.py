@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from time import thread_time, time
+from time import time
 
 from stillhere.kinds.busy import FreeBusy
 from stillhere.kinds.calendar_filter import TimeRange
 from stillhere.kinds.ical_file import PRODID
 from stillhere.protocols.dav.handlers.answer import Answer, held, missing
+from stillhere.protocols.dav.handlers.bounds import Bounds
 from stillhere.protocols.dav.handlers.calendar_query import zone_of
 from stillhere.protocols.dav.handlers.request import Request
-from stillhere.protocols.dav.handlers.search import refuse
 from stillhere.store import Shelf
 
 _CALENDAR = ((b"content-type", b"text/calendar; charset=utf-8; component=VFREEBUSY"),)
@@ -27,11 +27,9 @@ def _look(request: Request, shelf: Shelf, asked: TimeRange) -> Answer:
     if calendar is None:
         return missing()
     found = FreeBusy(*asked.bounds, zone_of(calendar))
-    limits = request.limits
-    end = thread_time() + limits.search_s
+    bounds = Bounds(request.limits)
     for record, body in shelf.each_body(calendar.name, asked.bounds):
-        if thread_time() >= end:
-            return refuse(f"this takes longer than {limits.search_s} s")
+        bounds.go_on()
         if body is not None:
             found.add(body)
         elif not found.add_held(record.span):

@@ -13,7 +13,7 @@ from stillhere.protocols.dav.grammar.webdav import CALENDAR_TIMEZONE
 from stillhere.protocols.dav.grammar.xml import escape_bytes
 from stillhere.protocols.dav.handlers.answer import Answer
 from stillhere.protocols.dav.handlers.items import Content, give_whole
-from stillhere.protocols.dav.handlers.multiget import multiget
+from stillhere.protocols.dav.handlers.multiget import FEW, multiget
 from stillhere.protocols.dav.handlers.request import Request
 from stillhere.protocols.dav.handlers.search import Search, answer_search
 from stillhere.store import Collection, Record
@@ -43,7 +43,10 @@ async def calendar_query(request: Request, asked: CalendarQuery) -> Answer:
 async def calendar_multiget(request: Request, asked: CalendarMultiget) -> Answer:
     """Gives the items that were asked for."""
     return await multiget(
-        request, asked.items, lambda calendar: _giving(asked.data, zone_of(calendar))
+        request,
+        asked.items,
+        lambda calendar: _giving(asked.data, zone_of(calendar)),
+        at_once=FEW if asked.data == CalendarData() else 0,
     )
 
 

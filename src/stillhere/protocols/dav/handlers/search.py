@@ -9,13 +9,13 @@ that, and otherwise it is whole, or refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from time import thread_time
 from typing import NamedTuple
 
 from stillhere.protocols.dav.grammar import webdav
 from stillhere.protocols.dav.grammar.paths import Level, write_name
 from stillhere.protocols.dav.grammar.webdav import Wanted
-from stillhere.protocols.dav.handlers.answer import Answer, missing, multistatus, precondition
+from stillhere.protocols.dav.handlers.answer import Answer, missing, multistatus
+from stillhere.protocols.dav.handlers.bounds import Bounds
 from stillhere.protocols.dav.handlers.items import Content, item_writer
 from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.request import Request
@@ -65,26 +65,16 @@ def _answer(
 ) -> Answer:
     write = item_writer(subject, search.wanted, search.data)
     write_held = item_writer(subject, search.wanted)
-    limits = subject.request.limits
-    end = thread_time() + limits.search_s
+    bounds = Bounds(subject.request.limits)
     responses: list[str | bytes] = []
-    size = 0
     for record, body in items:
-        if thread_time() >= end:
-            return refuse(f"this search takes longer than {limits.search_s} s")
+        bounds.go_on()
         if not search.passes(record, body):
             continue
         if len(responses) == search.limit:
             responses.append(webdav.truncated(href))
             break
         response = write_held(record) if body is None else write(record, body)
-        size += len(response)
-        if size > limits.answer:
-            return refuse(f"this answer would be longer than {limits.answer} bytes")
+        bounds.add(len(response))
         responses.append(response)
     return multistatus(responses)
-
-
-def refuse(detail: str) -> Answer:
-    """507 for what is too much for one answer; nothing of it is sent."""
-    return precondition(507, webdav.WITHIN_LIMITS, detail=f"{detail}; ask for less, or in parts")
