@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.kinds.objects import BERLIN, calendar
+from tests.kinds.objects import BERLIN, calendar, component
 
 from stillhere.kinds.component import read_component
 from stillhere.kinds.moments import local_of, seconds_of
+from stillhere.kinds.span import span_of
 from stillhere.kinds.windows import PLACES
 from stillhere.kinds.zones import DefinedZone, Zones, known, read_zone
 
@@ -144,3 +145,34 @@ def test_no_definition_costs_more_than_its_steps() -> None:
         zone.utcoffset(datetime(year, 6, 1))
     took = time.process_time() - began
     assert took < 2, f"{took} s"  # some 0.1 s; without a bound, minutes
+
+
+def test_many_definitions_cost_no_more_than_some() -> None:
+    week = "MO,TU,WE,TH,FR,SA,SU"
+    zones = [
+        component(
+            "VTIMEZONE",
+            f"TZID:Z{n}\n"
+            + component(
+                "STANDARD",
+                f"DTSTART:19700101T00{n // 60:02}{n % 60:02} | TZOFFSETFROM:+0100"
+                f" | TZOFFSETTO:+0200 | RRULE:FREQ=YEARLY;BYDAY={week}",
+            ),
+        )
+        for n in range(3000)
+    ]
+    dates = (f"RDATE;TZID=Z{n}:20260101T000000,20300101T000000" for n in range(3000))
+    body = calendar(*zones, component("VEVENT", "DTSTART:20200101T000000Z\n" + "\n".join(dates)))
+    root = read_component(body)
+    began = time.process_time()
+    span_of(root)
+    took = time.process_time() - began
+    assert took < 2, f"{took} s"  # some 0.1 s; without a bound, 7 s
+
+
+def test_who_asks_about_many_years_leaves_some_for_others() -> None:
+    theirs = defined(BERLIN)
+    for year in range(9998, 0, -1):
+        theirs.utcoffset(datetime(year, 7, 1))
+    assert defined(BERLIN).utcoffset(datetime(2026, 7, 1)) == timedelta(hours=2)
+    assert defined(BERLIN).utcoffset(datetime(2026, 12, 1)) == timedelta(hours=1)

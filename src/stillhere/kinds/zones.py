@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,9 @@ from stillhere.kinds.windows import PLACES
 
 MOST_OBSERVANCES = 500
 """Parts of one definition that are read; the rest counts for nothing."""
+
+MOST_ZONES = 50
+"""Definitions of one object that are read."""
 
 ZONE_STEPS = 5_000
 """Steps that the rules of one definition may take in all, some 30 for each year that is asked
@@ -52,7 +56,7 @@ class Zones:
         return self._found[name]
 
     def _define(self, name: str) -> tzinfo | None:
-        for one in self._calendar.named("VTIMEZONE"):
+        for one in islice(self._calendar.named("VTIMEZONE"), MOST_ZONES):
             said = one.first("TZID")
             if said and said.words() == name:
                 return _zone_of(one)
@@ -103,11 +107,16 @@ def _zone_of(definition: Component) -> tzinfo | None:
     if place and (zone := known(place.words())):
         return zone
     parts = list(definition.named("STANDARD", "DAYLIGHT"))[:MOST_OBSERVANCES]
-    return _defined(tuple(tuple(p for p in one.properties if p.name in _TOLD) for one in parts))
+    told = tuple(tuple(p for p in one.properties if p.name in _TOLD) for one in parts)
+    found = _defined(told)
+    if found is None or not found.is_worn:
+        return found
+    _defined.cache_clear()
+    return _defined(told)
 
 
 @lru_cache(64)
-def _defined(parts: tuple[Observance, ...]) -> tzinfo | None:
+def _defined(parts: tuple[Observance, ...]) -> DefinedZone | None:
     """One zone for all objects that define the same."""
     read = [found for part in parts if (found := _read_observance(part))]
     return DefinedZone(read) if read else None
@@ -149,6 +158,11 @@ class DefinedZone(tzinfo):
         self._observances = observances
         self._budget = Budget(ZONE_STEPS)
         self._years: dict[int, list[Change]] = {}
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether so many years were asked about that little is left for others."""
+        return self._budget.left < ZONE_STEPS // 2
 
     def utcoffset(self, local: datetime | None, /) -> timedelta:
         """The offset when the zone's clock shows ``local``."""
