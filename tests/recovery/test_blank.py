@@ -14,6 +14,7 @@ from stillhere.errors import Closed
 from stillhere.kinds import KINDS
 from stillhere.recovery.accept import accept
 from stillhere.recovery.recovery import Recovery
+from stillhere.recovery.report import read_report, tally_verdicts
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.store import ShelfWrite
@@ -105,6 +106,24 @@ def test_those_that_a_knock_opened_are_not_counted_as_brought_back(service: Serv
         done = {stage.kind: (stage.shelves, stage.total) for stage in recovery.stages}
         assert done[CALENDAR] == (1, 1)
         assert done["tasks"] == done["notes"] == (0, 0)
+    finally:
+        working.close()
+
+
+def test_there_is_no_verdict_on_them_whoever_opened_them(service: Service) -> None:
+    """There was nothing to bring back: no figure counts them as shelves that are complete."""
+    anna, ben = live(service)
+    service.home = service.folder / "next"
+    recovery = Recovery(service.home, service.place, service.kit, lambda *_, **__: None)
+    working = recovery.begin()
+    try:
+        for account in (anna, ben):
+            assert is_open(working, account, "notes")
+        recovery.run()
+        told = {(row.account, row.kind) for row in read_report(working.core)}
+        had = {(account, kind) for account in (anna, ben) for kind in ("account", "contacts")}
+        assert told == had | {(anna, CALENDAR)}
+        assert tally_verdicts(working.core).shelves == 5
     finally:
         working.close()
 

@@ -76,7 +76,8 @@ def make_verdict(image: Image, now: int) -> Verdict:
 
 
 def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Recovered:
-    """A shelf as the core takes it in, open if it is proven.
+    """A shelf as the core takes it in, open if it is proven; without the verdict where it is proven
+    that there was nothing to bring back.
 
     ``wrapped_key`` is the account's key for this core, given with its account shelf."""
     keyed = image.kind == ACCOUNT and wrapped_key is not None
@@ -87,7 +88,7 @@ def make_shelf(image: Image, verdict: Verdict, wrapped_key: bytes | None) -> Rec
         image.last,
         image.chain,
         _encode(image.ends),
-        _encode(verdict),
+        _encode(verdict) if image.exists or image.problems else None,
         verdict.records,
         len(verdict.held),
         _page_of(image),

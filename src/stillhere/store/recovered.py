@@ -35,9 +35,9 @@ _NONCE = bytes(12)  # every key is used once
 class Recovered(msgspec.Struct, frozen=True, array_like=True):
     """A shelf out of the vault.
 
-    ``closed`` says why it is not open ("" where it is), ``verdict`` is how the recovery puts it,
-    ``notes`` are rows of the table of that name without the shelf's id. An account's own shelf
-    brings its ``name`` and its data key, wrapped for this core."""
+    ``closed`` says why it is not open ("" where it is), ``verdict`` is how the recovery puts it
+    (None of a blank one), ``notes`` are rows of the table of that name without the shelf's id. An
+    account's own shelf brings its ``name`` and its data key, wrapped for this core."""
 
     account: bytes
     kind: str
@@ -45,7 +45,7 @@ class Recovered(msgspec.Struct, frozen=True, array_like=True):
     last_seq: int
     chain: bytes
     ends: bytes
-    verdict: bytes
+    verdict: bytes | None
     records: int
     held: int
     page: NewPage
