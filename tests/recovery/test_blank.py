@@ -13,6 +13,7 @@ from tests.rooms import Service, make_service, put
 from stillhere.errors import Closed
 from stillhere.kinds import KINDS
 from stillhere.recovery.accept import accept
+from stillhere.recovery.heal import heal
 from stillhere.recovery.recovery import Recovery
 from stillhere.recovery.report import read_report, tally_verdicts
 from stillhere.replication.compact import compact
@@ -153,6 +154,43 @@ def test_they_stay_closed_where_a_manifest_is_lost(service: Service, knock: bool
             assert [one.name for one in shelf.collections()] == ["calendar"]
     finally:
         working.close()
+
+
+def test_another_copy_that_proves_that_there_was_nothing_opens_them(service: Service) -> None:
+    anna, ben = live(service)
+    copy = service.copy("copy").place
+    older = service.copy("older").place
+    shutil.rmtree(older / "manifest" / CALENDAR)
+    for name in service.objects(f"manifest/{CALENDAR}/"):
+        service.flip(name)
+    with service.recovered() as working:
+        assert not is_open(working, ben)
+        heal(working, older)
+        assert not is_open(working, ben), "that one knows no more"
+        found = heal(working, copy)
+        assert (found.proven, found.unproven) == (2, 0)
+        assert names(working, anna) == ["a.ics"]
+        with working.store.read(ben, CALENDAR) as shelf:
+            assert [one.name for one in shelf.collections()] == ["calendar"]
+        add(working, ben, "b.ics")
+    with service.recovered() as working:
+        assert (names(working, anna), names(working, ben)) == (["a.ics"], ["b.ics"])
+
+
+def test_a_copy_from_before_they_began_opens_none(service: Service) -> None:
+    with service.at_work() as working:
+        ben = working.store.accounts.create("ben")
+        put(working, ben, "b.vcf")
+        older = service.copy("older").place
+        add(working, ben, "b.ics")
+        compact(working)
+    shutil.rmtree(service.home)
+    for name in service.objects(f"manifest/{CALENDAR}/"):
+        service.flip(name)
+    with service.recovered() as working:
+        found = heal(working, older)
+        assert (found.proven, found.unproven) == (0, 1)
+        assert not is_open(working, ben)
 
 
 def test_they_stay_closed_where_a_lost_segment_may_have_begun_them(service: Service) -> None:

@@ -19,12 +19,14 @@ from functools import partial
 import msgspec
 
 from stillhere.errors import StillhereError
+from stillhere.kinds import AT_ONCE, KINDS
 from stillhere.kinds.item import Span
 from stillhere.recovery.accept import find_known, last_word, read_words, set_gate, stands_in
 from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.rosters import DELETED, Item
+from stillhere.store.accounts import begin
 from stillhere.store.draft import ShelfWrite
 from stillhere.store.records import ACCEPTED, PROVEN, TAKEN_BACK, Record, State
 from stillhere.store.recovered import Recovered, add_recovered
@@ -67,7 +69,8 @@ def reprove(
         word = last_word(read_words(working.core.reader(), account, kind))
         known = int(word.get("known") or find_known(working, account, kind))
         whole = image.proven and not image.missing
-        if not image.exists or not image.proven or image.last < known or (word and not whole):
+        lost = not image.exists and kind in AT_ONCE
+        if lost or not image.proven or image.last < known or (word and not whole):
             continue
         if not word:
             shelf = make_shelf(image, make_verdict(image, now), None)
@@ -110,8 +113,11 @@ def _replace(shelf: Recovered, sql: sqlite3.Connection) -> None:
 
 
 def _merge(shelf: ShelfWrite, image: Image, known: int, whence: str) -> None:
-    """Bring in what the core lacks of a proven shelf, and note whence."""
+    """Bring in what the core lacks of a proven shelf, and note whence; one that is proven to have
+    had nothing gets its first collection, as where a device looks for one."""
     shelf.whence = whence
+    if not image.exists:
+        begin(KINDS[shelf.kind], shelf)
     every = [record for record, _ in shelf.everything()]
     rows = {(record.collection, record.href): record for record in every}
     uids = {(r.collection, r.uid): r for r in every if r.uid and r.state != State.DELETED}
