@@ -19,6 +19,7 @@ from stillhere.recovery.report import read_report, tally_verdicts
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
 from stillhere.store import ShelfWrite
+from stillhere.vault.keys import keep_data_key
 
 CALENDAR = "calendar"
 LATER = [kind.name for kind in KINDS.values() if not kind.at_once]
@@ -154,6 +155,32 @@ def test_they_stay_closed_where_a_manifest_is_lost(service: Service, knock: bool
             assert [one.name for one in shelf.collections()] == ["calendar"]
     finally:
         working.close()
+
+
+class Killed(Recovery):
+    """One that ends when everything is back, before the core is whole."""
+
+    def _finish(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_nobody_is_made_of_an_account_whose_making_was_cut_short(service: Service) -> None:
+    """What every account has from its first moment on is never blank, however often it is looked
+    for."""
+    cut_short = bytes(16)
+    with service.at_work() as working:
+        working.store.accounts.create("anna")
+        keep_data_key(working.vault, working.wrapper, cut_short, bytes(32))
+    shutil.rmtree(service.home)
+    service.home = service.folder / "next"
+    recovery = Killed(service.home, service.place, service.kit, lambda *_, **__: None)
+    working = recovery.begin()
+    with pytest.raises(KeyboardInterrupt):
+        recovery.run()
+    working.close()
+    with service.recovered(service.home) as working:
+        assert cut_short not in working.core.shelves_of("account")
+        assert cut_short not in working.core.shelves_of("contacts")
 
 
 def test_another_copy_that_proves_that_there_was_nothing_opens_them(service: Service) -> None:

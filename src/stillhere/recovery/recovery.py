@@ -298,7 +298,8 @@ class Recovery:
         stage.total = len(known)  # the core may have blank ones besides, that a knock opened
         stage.shelves, stage.records = len(core.shelves_of(stage.kind).intersection(known)), 0
         unpack(bulk, stage, known)
-        self.working.store.install(partial(add_blank_shelves, kind=stage.kind)).result()
+        if stage.kind not in AT_ONCE:
+            self.working.store.install(partial(add_blank_shelves, kind=stage.kind)).result()
         if stage.kind == ACCOUNT:
             self._knocks.names_proven = not self.anchor.tail.gaps and not self.anchor.broken
         tally = self._tallies[stage.kind] = tally_verdicts(core, stage.kind)
