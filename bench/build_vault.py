@@ -80,6 +80,8 @@ def _fill(
     ]
     for number, one in zip(numbers, made, strict=True):
         for kind, items in _calendars(number) if everything else ():
+            if len(waiting) > AT_ONCE:
+                waiting.pop(0).result()
             write = partial(_write_items, kind, items)
             waiting.append(store.write(one.account, kind, write, device="phone"))
     for future in waiting:
