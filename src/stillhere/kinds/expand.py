@@ -209,7 +209,7 @@ def _end(start: Moment, length: Duration, zone: tzinfo) -> Moment:
             return Moment(utc_of(start.after(length, zone)), UTC)
         return start.moved(timedelta(days=length.days, seconds=length.seconds))
     except OverflowError:
-        return start._replace(local=datetime.max.replace(microsecond=0))
+        return start._replace(local=datetime.max.replace(microsecond=0))  # noqa: DTZ901 (local)
 
 
 def _property(name: str, moment: Moment, zone: tzinfo) -> Property:
