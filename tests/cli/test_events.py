@@ -12,8 +12,8 @@ from stillhere.cli.events import Announcer
         ("tasks", 1, 1, 0, "stage tasks: 1 to-do of 1 person is back"),
         ("account", 1, 2, 0, "stage account: 2 records of 1 person are back"),
         ("notes", 0, 0, 0, "stage notes: nobody had any"),
-        ("calendar", 3, 9, 1, "9 events of 3 people are back; 1 of them lacks something"),
-        ("calendar", 3, 9, 2, "9 events of 3 people are back; 2 of them lack something"),
+        ("calendar", 3, 9, 1, "9 events of 3 people are back; 1 person lacks something of it"),
+        ("calendar", 3, 9, 2, "9 events of 3 people are back; 2 people lack something of it"),
     ],
 )
 def test_a_stage_is_told_in_the_words_of_its_kind(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.status.test_page import HOSTILE, Reader
 
+from stillhere.kinds import KINDS
 from stillhere.status.letter import EDIT, KEEP, WAIT, export, headline, render
 from stillhere.status.person import (
     DeviceKnows,
@@ -68,15 +69,17 @@ def test_what_is_missing_of_each_kind_is_called_by_its_name_and_comes_back_from_
     notes = ShelfAccount("notes", "incomplete", 1, AT, missing=[settings])
     tasks = ShelfAccount("tasks", "complete", 2, AT, devices=[replace(KNOWS, collection="tasks")])
     told = text_of(report(HELD, calendar, tasks, notes))
-    assert "159 records are back, 3 are missing." in told
+    assert "159 records are back, 2 are missing, so are name and settings of 1 collection." in told
     assert "Events7 events back, 1 missing." in told
-    assert "Notes1 note back, 1 missing." in told
+    assert "Notes1 note back, name and settings of 1 notebook missing." in told
     assert "To-dosAll there: 2 to-dos." in told
     assert "diarynotebooks" in told
     assert (
-        "Or export these contacts as .vcf files, these events as .ics files and these notes as"
-        " .ics files on that device"
+        "Or export these contacts as .vcf files and these events as .ics files on that device, and"
     ) in told
+    assert "these contacts as .vcf files and these events, to-dos and notes as .ics" in export(
+        KINDS
+    )
     assert "export tasks on it as .ics files, and give them" in told
 
 

@@ -65,9 +65,11 @@ def test_whence_each_record_came_back_is_told() -> None:
 
 def test_an_address_book_that_lost_its_name_is_told_as_such() -> None:
     lost = Missing("", "work", "", "gone")
-    assert "missing: name and settings of work: gone" in text(
-        ShelfAccount("contacts", "incomplete", 1, AT, missing=[lost])
-    )
+    shelf = ShelfAccount("contacts", "incomplete", 1, AT, missing=[lost])
+    assert "missing: name and settings of work: gone" in text(shelf)
+    assert "contacts: 1 contact back, name and settings of 1 address book missing" in text(shelf)
+    both = text(replace(shelf, missing=[lost, LOST]))
+    assert "1 contact back, 1 missing, so are name and settings of 1 address book" in both
 
 
 def test_a_closed_shelf_says_why_and_what_to_do() -> None:

@@ -99,8 +99,10 @@ def _stage(kind: str, shelves: int, records: int, incomplete: int = 0, **_: obje
         return f"stage {kind}: nobody had any"
     people, are = count(shelves, "person", "people"), "is" if records == 1 else "are"
     told = f"stage {kind}: {count_of(records, kind)} of {people} {are} back"
+    if not incomplete:
+        return told
     lack = "lacks" if incomplete == 1 else "lack"
-    return f"{told}; {incomplete:,} of them {lack} something" if incomplete else told
+    return f"{told}; {count(incomplete, 'person', 'people')} {lack} something of it"
 
 
 def _salvaged(facts: dict[str, object]) -> str:

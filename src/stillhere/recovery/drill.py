@@ -209,7 +209,10 @@ def _flaws(shelf: Shelf, before: Head, after: Head, found: Head | None) -> Itera
 def _verdict_flaws(shelf: Shelf, problems: Sequence[str], held: int) -> Iterator[Flaw]:
     yield from (Flaw(*shelf, problem) for problem in problems)
     if held:
-        yield Flaw(*shelf, f"{held} records without their bodies")
+        of_them = (
+            "1 record without its body" if held == 1 else f"{held} records without their bodies"
+        )
+        yield Flaw(*shelf, of_them)
 
 
 def _judge(before: Head, after: Head, found: Head | None) -> str:

@@ -160,7 +160,8 @@ def _compare(working: Working, image: Image) -> list[str]:
         for key in ours.keys() | theirs.keys()
         if ours.get(key, (0,))[0] <= image.last  # what is newer came after the anchor was read
     )
-    return [f"{differing} records differ from the core's"] if differing else []
+    differ = "1 record differs" if differing == 1 else f"{differing} records differ"
+    return [f"{differ} from the core's"] if differing else []
 
 
 def _check_spares(source: ShelfSource, data_key: bytes) -> Iterator[str]:

@@ -17,7 +17,9 @@ from stillhere.status.person import (
     PersonReport,
     ShelfAccount,
     VaultEnd,
+    count_missing,
     knowing_most,
+    lacking,
 )
 from stillhere.status.style import STYLE
 from stillhere.status.words import count, count_of, files_of
@@ -72,14 +74,19 @@ def headline(report: PersonReport) -> str:
     if report.recovered_at is None:
         return "Nothing of this account came out of a recovery: nothing was lost."
     back = sum(shelf.records for shelf in _told(report))
-    missing = sum(len(shelf.missing) for shelf in report.shelves)
+    missing = sum(count_missing(shelf)[0] for shelf in report.shelves)
+    collections = sum(count_missing(shelf)[1] for shelf in report.shelves)
     shut = sum(shelf.verdict == CLOSED for shelf in report.shelves)
     told = f"{count(back, 'record is', 'records are')} back"
     if missing:
         told += f", {count(missing, 'is', 'are')} missing"
+    if collections:
+        names = f"name and settings of {count(collections, 'collection')}"
+        told += f", so are {names}" if missing else f", {names} are missing"
     if shut:
         told += f", {count(shut, 'part is', 'parts are')} still shut"
-    return f"{told}." if missing or shut else f"{told}; none is known to be missing."
+    wanting = missing or collections or shut
+    return f"{told}." if wanting else f"{told}; none is known to be missing."
 
 
 def _told(report: PersonReport) -> list[ShelfAccount]:
@@ -108,10 +115,11 @@ def _todo(report: PersonReport) -> Iterator[str]:
         yield "Nothing. Your devices go on where they were."
         return
     yield KEEP
-    lacking = [shelf for shelf in report.shelves if shelf.missing and shelf.kind in KINDS]
-    if lacking:
+    theirs = [shelf for shelf in report.shelves if shelf.kind in KINDS]
+    wanted = [shelf.kind for shelf in theirs if count_missing(shelf)[0]]
+    if wanted:
         yield EDIT
-        yield export(shelf.kind for shelf in lacking)
+        yield export(wanted)
     if any(shelf.verdict == CLOSED for shelf in report.shelves):
         yield WAIT
     for shelf in report.shelves:
@@ -125,8 +133,15 @@ def _todo(report: PersonReport) -> Iterator[str]:
 
 def export(kinds: Iterable[str]) -> str:
     """What to do with what a device still has of these kinds."""
-    these = [f"these {KINDS[kind].words[1]} as {files_of(kind)}" for kind in kinds]
-    return EXPORT.format(these=", ".join([*these[:-2], " and ".join(these[-2:])]))
+    by_files: dict[str, list[str]] = {}
+    for kind in kinds:
+        by_files.setdefault(files_of(kind), []).append(KINDS[kind].words[1])
+    these = [f"these {_listed(words)} as {files}" for files, words in by_files.items()]
+    return EXPORT.format(these=_listed(these))
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join([*words[:-2], " and ".join(words[-2:])])
 
 
 def _shelf(shelf: ShelfAccount) -> Element:
@@ -142,7 +157,7 @@ def _shelf(shelf: ShelfAccount) -> Element:
     elif shelf.verdict == COMPLETE:
         section.append(el("p", f"All there: {back}.", class_="good"))
     else:
-        section.append(el("p", f"{back} back, {len(shelf.missing):,} missing."))
+        section.append(el("p", f"{back} back, {lacking(shelf)}."))
     if shelf.as_of_at is not None:
         section.append(el("p", "Last change that is back: ", when(shelf.as_of_at), "."))
     if shelf.ended:

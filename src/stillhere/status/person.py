@@ -163,7 +163,7 @@ def _shelf(shelf: ShelfAccount, account: str) -> Iterator[str]:
     elif shelf.verdict == COMPLETE:
         yield f"{shelf.kind}: {back}{as_of}"
     else:
-        yield f"{shelf.kind}: {back} back, {len(shelf.missing):,} missing"
+        yield f"{shelf.kind}: {back} back, {lacking(shelf)}"
     for problem in shelf.problems:
         yield f"  not proven: {problem}"
     yield from _missing(shelf.missing)
@@ -223,6 +223,21 @@ def _devices(shelf: ShelfAccount, account: str) -> Iterator[str]:
         which = "" if book == first_one else f" --into {shlex.quote(book)}"
         yield f"  to have them: export {book} on {first.name} as {files_of(shelf.kind)}, and"
         yield f"  stillhere import {shlex.quote(account)} FILE --from {first.device}{which}"
+
+
+def count_missing(shelf: ShelfAccount) -> tuple[int, int]:
+    """How many records of a shelf are missing, and of how many collections name and settings."""
+    collections = sum(not one.collection for one in shelf.missing) if shelf.kind in KINDS else 0
+    return len(shelf.missing) - collections, collections
+
+
+def lacking(shelf: ShelfAccount) -> str:
+    """What is missing, in words: "2 missing, so are name and settings of 1 calendar"."""
+    records, collections = count_missing(shelf)
+    if not collections:
+        return f"{records:,} missing"
+    names = f"name and settings of {count(collections, *KINDS[shelf.kind].collection_words)}"
+    return f"{records:,} missing, so are {names}" if records else f"{names} missing"
 
 
 def knowing_most(devices: list[DeviceKnows]) -> list[DeviceKnows]:
