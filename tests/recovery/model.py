@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from stillhere.kinds import KINDS
 from stillhere.kinds.item import NO_SPAN, Span
 from stillhere.store import Shelf, ShelfWrite, State
 
-ADDRESS_BOOK = "ADDRESSBOOK"
 TIMES = ((-5_000, 6_000), (12_000, 10**10))
 """Time ranges that a listing is asked for."""
 
@@ -153,16 +153,16 @@ class Book:
 
 def draft(shelf: ShelfWrite, acts: Iterable[Act]) -> None:
     """The same acts on a real shelf."""
+    kind = KINDS[shelf.kind]
     for act in acts:
         if isinstance(act, Put):
-            uid = uid_of(act.href)
             shelf.put(
                 act.collection,
                 act.href,
                 act.body,
-                uid=uid,
-                component="VCARD",
-                media_type="text/vcard",
+                uid=uid_of(act.href),
+                component=kind.component,
+                media_type=kind.media_type,
                 span=span_of(act.body),
             )
         elif isinstance(act, Delete):
@@ -172,7 +172,7 @@ def draft(shelf: ShelfWrite, acts: Iterable[Act]) -> None:
         elif isinstance(act, Note):
             shelf.note(act.what, {"position": 7})
         elif isinstance(act, PutCollection):
-            shelf.put_collection(act.name, {"{DAV:}displayname": act.title})
+            shelf.put_collection(act.name, {"{DAV:}displayname": act.title}, kind.collection)
         else:
             shelf.delete_collection(act.name)
 
@@ -189,13 +189,15 @@ def differences(shelf: Shelf, book: Book) -> list[str]:
             found.append(f"{name} is held")
         elif (record.seq, body) != row:
             found.append(f"{name} is {(record.seq, body)}, acknowledged was {row}")
+        elif body is not None and record.component != _component_of(shelf, record.collection):
+            found.append(f"{name} is a {record.component}")
         elif body is not None and record.span != (span_of(body) if record.collection else NO_SPAN):
             found.append(f"{name} is at {record.span}")
     there = {(record.collection, record.href) for record, _ in shelf.everything()}
     found += [f"{key} is missing" for key in sorted(book.rows.keys() - there)]
     if shelf.last_seq != book.last:
         found.append(f"the last position is {shelf.last_seq}, it was {book.last}")
-    if shelf.ends != book.ends:
+    if _known(shelf.ends) != _known(book.ends):
         found.append(f"the ends are {shelf.ends}, they were {book.ends}")
     found += _listing_differences(shelf, book)
     return found
@@ -217,7 +219,7 @@ def delta_of(shelf: Shelf, collection: str, since: int) -> list[tuple[str, int, 
 
 def uid_of(href: str) -> str:
     """The UID that a record under this name has."""
-    return href.removesuffix(".vcf")
+    return href.rpartition(".")[0] or href
 
 
 def span_of(body: bytes) -> Span:
@@ -226,6 +228,16 @@ def span_of(body: bytes) -> Span:
         return NO_SPAN
     starts = 1000 * len(body) - 9_000
     return Span(starts, starts + (500 if len(body) % 4 else 1 << 24), len(body) % 3 == 0)
+
+
+def _known(ends: dict[int, int]) -> dict[int, int]:
+    """Without epochs in which nothing was written: of these a blank shelf says nothing."""
+    return {epoch: end for epoch, end in ends.items() if end}
+
+
+def _component_of(shelf: Shelf, collection: str) -> str:
+    kind = KINDS[shelf.kind]
+    return kind.component if collection else kind.collection
 
 
 def _listing_differences(shelf: Shelf, book: Book) -> list[str]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.recovery.service import Worn
+from tests.recovery.service import BUCKET_BITS, Worn
 
 from stillhere.recovery.check import check
 from stillhere.vault.anchor import Anchor, read_anchor
 from stillhere.vault.layout import (
     FORMAT,
     SERVICE_KEYS,
+    bucket_of,
     epoch_name,
     key_name,
     manifest_name,
@@ -61,6 +62,7 @@ def find_targets(worn: Worn) -> Mapping[str, Target]:
         "name": Target(names[0], other=names[1]),
         **_journal_targets(worn),
         **_ledger_targets(anchor),
+        **_calendar_targets(anchor, accounts[0]),
     }
 
 
@@ -110,6 +112,22 @@ def _ledger_targets(anchor: Anchor) -> dict[str, Target]:
     ]
     found["history"] = Target(histories[0], other=histories[1])
     return found
+
+
+def _calendar_targets(anchor: Anchor, account: bytes) -> dict[str, Target]:
+    """Of the one calendar that there is; another object of the sort is one of contacts."""
+    bucket = bucket_of(account, BUCKET_BITS)
+    manifest, other = (anchor.manifest(kind, bucket) for kind in ("calendar", "contacts"))
+    assert manifest is not None
+    assert other is not None
+    level, there = (_find_level(m, "base") for m in (manifest, other))
+    assert level is not None
+    assert there is not None
+    name, another = (manifest_name(m.kind, bucket, m.number) for m in (manifest, other))
+    return {
+        "manifest of calendar": _twinned(name, another),
+        **_level_targets("calendar base", manifest, level, other, there, (None, None)),
+    }
 
 
 def _level_targets(

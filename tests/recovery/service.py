@@ -32,13 +32,16 @@ RECORDS = 12
 
 @dataclass
 class Person:
-    """Somebody with an address book; what their shelves must hold, and how they log in."""
+    """Somebody with an address book; what their shelves must hold, and how they log in.
+
+    The first one has a calendar too; to everybody else's nothing was ever written."""
 
     account: bytes
     name: str
     password: str
     book: Book
     own: Content
+    calendar: Book | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Worn:
         place = folder / "vault"
         shutil.copytree(self.place, place)
         return replace(self, place=place, people=deepcopy(self.people))
+
+    @property
+    def shelves(self) -> int:
+        """How many shelves something was written to."""
+        return 2 * len(self.people) + sum(one.calendar is not None for one in self.people)
 
     def objects(self) -> dict[str, bytes]:
         """Every object of the vault by its name."""
@@ -84,6 +92,15 @@ class Worn:
         store.write(person.account, "contacts", lambda shelf: draft(shelf, acts)).result()
         person.book.apply(acts, working.identity.epoch)
 
+    def write_events(self, working: Working, person: Person, *acts: Act) -> None:
+        """The same with somebody's calendar, which begins with that."""
+        store, epoch = working.store, working.identity.epoch
+        if person.calendar is None:
+            person.calendar = Book()
+            acts = (PutCollection("calendar", "Calendar"), *acts)
+        store.write(person.account, "calendar", lambda shelf: draft(shelf, acts)).result()
+        person.calendar.apply(acts, epoch)
+
 
 def wear(folder: Path) -> Worn:
     """Live through two epochs, and lose the core twice.
@@ -95,6 +112,8 @@ def wear(folder: Path) -> Worn:
     worn = Worn(place, kit, people, 2)
     for person in people:
         _fill(worn, working, person)
+    events = [Put("calendar", f"{n}.ics", b"an event" + b"." * n) for n in range(RECORDS)]
+    worn.write_events(working, people[0], *events)
     compact(working)
     for person in people:
         worn.write(working, person, Put("contacts", "3.vcf", b"third, revised"))
@@ -105,7 +124,7 @@ def wear(folder: Path) -> Worn:
     working.close()
     shutil.rmtree(homes / "1")
     for person in people:
-        person.book.end_epoch(2)
+        end_epoch(person, 2)
     with worn.recovered(homes / "2") as working:
         _write_tail(worn, working, "second")
         _see_own_shelves(working, people)
@@ -148,7 +167,8 @@ def _fill(worn: Worn, working: Working, person: Person) -> None:
     ]
     worn.write(working, person, *puts[: RECORDS // 2])
     worn.write(working, person, *puts[RECORDS // 2 :], PutCollection("work", "Work"))
-    worn.write(working, person, Put("work", "boss.vcf", f"{person.name}'s boss".encode()))
+    boss = Put("work", "boss.vcf", f"{person.name}'s boss".encode())
+    worn.write(working, person, boss, Put("work", "empty.vcf", b""))
 
 
 def _write_tail(worn: Worn, working: Working, when: str) -> None:
@@ -178,6 +198,13 @@ def _write_tail(worn: Worn, working: Working, when: str) -> None:
 def _see_own_shelves(working: Working, people: list[Person]) -> None:
     for person in people:
         person.own = content(working, person.account, "account")
+
+
+def end_epoch(person: Person, epoch: int) -> None:
+    """A recovery begins ``epoch``."""
+    person.book.end_epoch(epoch)
+    if person.calendar is not None:
+        person.calendar.end_epoch(epoch)
 
 
 def bodies_of(working: Working, person: Person) -> dict[str, bytes | None]:

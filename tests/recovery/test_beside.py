@@ -95,7 +95,7 @@ def test_pages_are_taken_in_although_the_vault_is_gone(
             person.book.end_epoch(working.identity.epoch)
         recovery.run()
         assert judge(working, worn).how == "whole"
-        assert len(taken) == 2 * len(worn.people)
+        assert len(taken) == worn.shelves
     finally:
         working.close()
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from tests.recovery.judge import recover_twice
 from tests.recovery.objects import Damage, Target, cut, delete, find_targets, flip, replay, swap
-from tests.recovery.service import Worn
+from tests.recovery.service import BUCKET_BITS, Worn
 
 from stillhere.recovery.workers import Workers
+from stillhere.vault.layout import bucket_of
 
 WHOLE = {"whole"}
 NAMED = {"whole", "held", "closed"}
@@ -55,6 +56,7 @@ SINGLE = {
     "bodies of account base": NAMED,
     "bodies of contacts base": NAMED,
     "bodies of contacts delta": NAMED,
+    "bodies of calendar base": NAMED,
     "history": WHOLE,
 }
 # what there is twice: one copy is always enough; without both
@@ -68,9 +70,11 @@ TWICE = {
     "wrap": NAMED,
     "manifest of account": NAMED,
     "manifest of contacts": NAMED,
+    "manifest of calendar": NAMED,
     "rosters of account base": NAMED,
     "rosters of contacts base": NAMED,
     "rosters of contacts delta": NAMED,
+    "rosters of calendar base": NAMED,
 }
 # the end of a journal that nothing has sealed yet leaves no trace when it is deleted
 UNKNOWABLE = {
@@ -99,6 +103,9 @@ ALONE = {
         "rosters of account base",
         "rosters of contacts base",
         "manifest of account",
+        "manifest of calendar",
+        "bodies of calendar base",
+        "rosters of calendar base",
         "history",
     },
 }
@@ -129,6 +136,28 @@ def test_nothing_wrong_is_served_and_nothing_is_missing_without_a_word(
         DAMAGES[damage](worn.place, target, copy)
     outcome = recover_twice(worn, tmp_path, always=damage == "deleted")
     assert outcome.how in allowed
+
+
+def test_a_lost_list_of_calendars_closes_those_of_its_bucket_and_no_others(
+    worn: Worn, tmp_path: Path
+) -> None:
+    """Who has none there may have had one: an empty calendar would empty a phone."""
+    target = find_targets(worn)["manifest of calendar"]
+    for copy in (target.name, target.twin):
+        delete(worn.place, target, copy)
+    outcome = recover_twice(worn, tmp_path)
+    bucket = bucket_of(worn.people[0].account, BUCKET_BITS)
+    beside = [p for p in worn.people if bucket_of(p.account, BUCKET_BITS) == bucket]
+    assert outcome.closed == {(person.name, "calendar") for person in beside}
+    assert len(beside) < len(worn.people)
+
+
+def test_a_lost_calendar_closes_nobody_else_s(worn: Worn, tmp_path: Path) -> None:
+    target = find_targets(worn)["rosters of calendar base"]
+    for copy in (target.name, target.twin):
+        delete(worn.place, target, copy)
+    outcome = recover_twice(worn, tmp_path)
+    assert outcome.closed == {(worn.people[0].name, "calendar")}
 
 
 ROUNDS = 400 if os.environ.get("STILLHERE_LONG") else 20

@@ -83,7 +83,7 @@ class TestComplete:
                 row.body is not None for (place, _), row in person.book.rows.items() if place
             )
         facts = dict(events)["whole"]
-        assert facts["verdicts"] == {"complete": 2 * len(worn.people), "incomplete": 0}
+        assert facts["verdicts"] == {"complete": worn.shelves, "incomplete": 0}
         assert facts["accounts"] == len(worn.people)
         assert [name for name, _ in events] == [
             *("sealed", "mirrored", *["stage"] * len(RECOVERY_ORDER), "whole")
@@ -96,6 +96,7 @@ class TestComplete:
         assert {(one.name, one.kind) for one in report} == {
             (worn.people[0].name, "account"),
             (worn.people[0].name, "contacts"),
+            (worn.people[0].name, "calendar"),
         }
 
     def test_is_there_after_a_restart(self, worn: Worn, tmp_path: Path) -> None:

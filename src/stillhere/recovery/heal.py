@@ -162,7 +162,7 @@ def name_again(working: Working) -> None:
 def _bodies(source: ShelfSource, data_key: bytes) -> Iterator[bytes]:
     """Every body of a shelf that can be read: what is there, and what was superseded."""
     image = load_image(source, data_key)
-    yield from filter(None, image.bodies)
+    yield from (body for body in image.bodies if body is not None)
     yield from (body for _, body in image.replaced + image.notes if body is not None)
     if source.entry is None or source.manifest is None:
         return
