@@ -13,51 +13,61 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from tests.machines.places import Places
-from tests.machines.world import Owner
+from tests.machines.world import SHELVES, ShelfName
 from tests.recovery.model import Book, Put, Row, draft
 
 from stillhere.errors import Closed
+from stillhere.kinds import KINDS
 from stillhere.recovery.accept import accept, take_back
 from stillhere.recovery.heal import heal
 from stillhere.replication.compact import compact
 from stillhere.store import Shelf, State
 
-SINCE = Put("contacts", "since.vcf", b"written on an accepted shelf")
+PACKS = {"bodies": "b", "rosters": "br"}
 
 
 class Ruins(Places):
     """What may happen to a service whose vault has lost something in all of its places."""
 
     @precondition(lambda self: self.gone and self.zombie is None and self.resumed is None)
-    @rule(rosters=st.booleans(), accepts=st.booleans(), undoes=st.booleans())
-    def lose_chunks_and_find_them(self, rosters: bool, accepts: bool, undoes: bool) -> None:
-        """Bodies, or the rosters of contacts too."""
+    @rule(
+        kind=st.sampled_from(("contacts", *SHELVES)),
+        lost=st.sampled_from((*PACKS, "lists")),
+        accepts=st.booleans(),
+        undoes=st.booleans(),
+    )
+    def lose_chunks_and_find_them(self, kind: str, lost: str, accepts: bool, undoes: bool) -> None:
+        """Bodies of one kind, or its rosters too, or the lists of which shelves there are."""
         found = self.folder / "found"
         shutil.rmtree(found, ignore_errors=True)
         shutil.copytree(self.whole[0], found)
         for place in self.places:
-            for pack in place.glob(f"ledger/contacts/*[{'br' if rosters else 'b'}]-*.pack"):
-                pack.unlink()
+            if lost == "lists":
+                shutil.rmtree(place / "manifest" / kind, ignore_errors=True)
+            else:
+                for pack in place.glob(f"ledger/{kind}/*[{PACKS[lost]}]-*.pack"):
+                    pack.unlink()
         self.stop_at = ()
         self.begin_recovery()
         assert self.recovery is not None
         self.recovery.run()
         self.recovery = self.resumed = None
-        accepted = [owner for owner in self.owners if not self._is_sound(owner) and accepts]
-        for owner in accepted:
-            self._accept(owner, undoes=undoes)
+        ruined = [ShelfName(owner, kind) for owner in self.owners]
+        accepted = [at for at in ruined if not self._is_sound(at) and accepts]
+        for at in accepted:
+            self._accept(at, undoes=undoes)
         healed = heal(self.core(), found)
         assert (healed.held, healed.unproven) == (0, 0)
         compact(self.core())
-        for owner in self.owners:
-            with self.core().store.read(owner.account, "contacts") as shelf:
-                _adopt(shelf, self.books[owner.account], accepted=owner in accepted)
+        for at in ruined:
+            with self.core().store.read(*at.key) as shelf:
+                _adopt(shelf, self.books[at.key], accepted=at in accepted)
 
-    def _is_sound(self, owner: Owner) -> bool:
+    def _is_sound(self, at: ShelfName) -> bool:
         """Whether a shelf is open; then all is there, or held."""
         try:
-            with self.core().store.read(owner.account, "contacts") as shelf:
-                book = self.books[owner.account]
+            with self.core().store.read(*at.key) as shelf:
+                book = self.books[at.key]
                 there = {(r.collection, r.href): (r, body) for r, body in shelf.everything()}
                 assert there.keys() == book.rows.keys()
                 for key, (record, body) in there.items():
@@ -71,17 +81,18 @@ class Ruins(Places):
             return False
         return True
 
-    def _accept(self, owner: Owner, *, undoes: bool) -> None:
-        working, book = self.core(), self.books[owner.account]
-        accept(working, owner.account, "contacts")
-        with working.store.read(owner.account, "contacts") as shelf:
+    def _accept(self, at: ShelfName, *, undoes: bool) -> None:
+        working, book = self.core(), self.books[at.key]
+        since = Put(KINDS[at.kind].first[0], "since.vcf", b"written on an accepted shelf")
+        accept(working, *at.key)
+        with working.store.read(*at.key) as shelf:
             bodies = {body for record, body in shelf.everything() if record.collection}
             assert bodies <= book.revisions | {None}
-        working.store.write(owner.account, "contacts", lambda s: draft(s, [SINCE])).result()
-        book.apply([SINCE], self.epoch)
+        working.store.write(*at.key, lambda s: draft(s, [since])).result()
+        book.apply([since], self.epoch)
         if undoes:
-            take_back(working, owner.account, "contacts")
-            with pytest.raises(Closed), working.store.read(owner.account, "contacts"):
+            take_back(working, *at.key)
+            with pytest.raises(Closed), working.store.read(*at.key):
                 pass
 
 
@@ -90,8 +101,9 @@ def _adopt(shelf: Shelf, book: Book, *, accepted: bool) -> None:
     rows = {(r.collection, r.href): Row(r.seq, body) for r, body in shelf.everything()}
     there = {key: row.body for key, row in rows.items() if row.body is not None}
     expected = {key: row.body for key, row in book.rows.items() if row.body is not None}
-    if accepted:  # without any address book it got one
-        expected = {("", "contacts"): there["", "contacts"]} | expected
+    if accepted:  # without any collection it got the first one
+        first = ("", KINDS[shelf.kind].first[0])
+        expected = {first: there[first]} | expected
     assert there == expected
     assert book.rows.keys() <= rows.keys(), "a deletion is forgotten"
     book.rows = rows

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from tests.machines.ruins import Ruins
-from tests.machines.world import Abandoned, Token
+from tests.machines.world import SHELVES, Abandoned, Token
 from tests.recovery.faults import (
     Died,
     Fault,
@@ -43,16 +43,19 @@ from tests.recovery.model import (
 from tests.rooms import image_of
 
 from stillhere.errors import Unavailable
+from stillhere.kinds import KINDS
 from stillhere.replication.compact import compact
 from stillhere.replication.found import found
 from stillhere.replication.prune import prune
 from stillhere.replication.rollup import roll_up
 from stillhere.replication.start import open_core
 from stillhere.replication.verify import verify
+from stillhere.store.accounts import begin
 from stillhere.store.erased import read_erased
 
 ACCOUNTS = 3
 TOKENS = 40
+STOPS = (("mirrored",), ("account",), ("contacts",), ("calendar",), ("whole",))
 COLLECTIONS = ("contacts", "work", "Familie & Freunde")
 HREFS = tuple(f"{name}.vcf" for name in ("a", "b", "ç", "d e", "f", "g"))
 
@@ -78,6 +81,10 @@ drafts = st.one_of(
     st.builds(DeleteCollection, collections).map(lambda act: [act]),
 )
 whose = st.integers(0, ACCOUNTS - 1)
+shelves = st.tuples(whose, st.sampled_from(("contacts", *SHELVES)))
+
+
+Where = tuple[int, str]
 
 
 class Life(Ruins):
@@ -98,39 +105,52 @@ class Life(Ruins):
         self.make_account()
 
     @precondition(lambda self: self.working is not None)
-    @rule(who=whose, acts=drafts)
-    def write(self, who: int, acts: list[Act]) -> None:
-        self.write_as(self.owner(who), acts)
+    @rule(where=shelves, acts=drafts)
+    def write(self, where: Where, acts: list[Act]) -> None:
+        self.write_as(self.shelf(where), acts)
 
     @precondition(lambda self: self.working is not None)
-    @rule(parts=st.lists(st.tuples(whose, drafts), min_size=2, max_size=4))
-    def write_together(self, parts: list[tuple[int, list[Act]]]) -> None:
+    @rule(where=shelves)
+    def look_into(self, where: Where) -> None:
+        """A device finds the first collection on a shelf to which nothing was written."""
+        at = self.shelf(where)
+        if not self.books[at.key].rows:
+            self.enter(at)
+            kind = KINDS[at.kind]
+            self.core().store.write(*at.key, partial(begin, kind)).result()
+            name, properties = kind.first
+            made = PutCollection(name, properties["{DAV:}displayname"])
+            self.books[at.key].apply([made], self.epoch)
+
+    @precondition(lambda self: self.working is not None)
+    @rule(parts=st.lists(st.tuples(shelves, drafts), min_size=2, max_size=4))
+    def write_together(self, parts: list[tuple[Where, list[Act]]]) -> None:
         """Several shelves, and one shelf several times, in the queue at once."""
         working = self.core()
         waiting = []
-        for who, acts in parts:
-            owner = self.owner(who)
-            self.enter(owner)
-            book = self.books[owner.account]
+        for where, acts in parts:
+            at = self.shelf(where)
+            self.enter(at)
+            book = self.books[at.key]
             possible = self.possible(book, acts)
             write = partial(draft, acts=possible)
-            waiting.append(working.store.write(owner.account, "contacts", write))
+            waiting.append(working.store.write(*at.key, write))
             book.apply(possible, self.epoch)
         for future in waiting:
             future.result()
 
     @precondition(lambda self: self.working is not None)
-    @rule(who=whose, acts=drafts)
-    def change_ones_mind(self, who: int, acts: list[Act]) -> None:
+    @rule(where=shelves, acts=drafts)
+    def change_ones_mind(self, where: Where, acts: list[Act]) -> None:
         """Nothing is kept of a draft whose function raises."""
-        owner = self.owner(who)
-        self.enter(owner)
+        at = self.shelf(where)
+        self.enter(at)
 
         def fail(shelf: object) -> None:
-            draft(shelf, self.possible(self.books[owner.account], acts))
+            draft(shelf, self.possible(self.books[at.key], acts))
             raise LookupError("changed my mind")
 
-        future = self.core().store.write(owner.account, "contacts", fail)
+        future = self.core().store.write(*at.key, fail)
         with pytest.raises(LookupError):
             future.result()
 
@@ -142,50 +162,50 @@ class Life(Ruins):
         self.look_at_own_shelves()
 
     @precondition(lambda self: self.working is not None)
-    @rule(who=whose, collection=collections)
-    def keep_token(self, who: int, collection: str) -> None:
-        owner = self.owner(who)
-        position = self.books[owner.account].position(collection)
-        text = self.core().store.tokens.make(owner.account, "contacts", collection, position)
-        self.tokens = [*self.tokens, Token(owner, collection, text, position)][-TOKENS:]
+    @rule(where=shelves, collection=collections)
+    def keep_token(self, where: Where, collection: str) -> None:
+        at = self.shelf(where)
+        position = self.books[at.key].position(collection)
+        text = self.core().store.tokens.make(*at.key, collection, position)
+        self.tokens = [*self.tokens, Token(at, collection, text, position)][-TOKENS:]
 
     # the vault fails
 
     @precondition(lambda self: self.at_work)
     @rule(
-        who=whose,
+        where=shelves,
         acts=drafts,
         faults=st.lists(st.sampled_from((lost, unsure)), min_size=1, max_size=2)
         | st.just([lost, lost, lost]),  # what is there is made once more: unsure needs a try left
     )
-    def write_through_faults(self, who: int, acts: list[Act], faults: list[Fault]) -> None:
+    def write_through_faults(self, where: Where, acts: list[Act], faults: list[Fault]) -> None:
         """What the vault may have kept is looked for: kept is acknowledged, else tried again."""
-        owner = self.owner(who)
-        acts = self.possible(self.books[owner.account], acts)
+        at = self.shelf(where)
+        acts = self.possible(self.books[at.key], acts)
         self.fail_next(faults, first=faults == [lost, lost, lost])
-        future = self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts))
+        future = self.core().store.write(*at.key, lambda s: draft(s, acts))
         if faults == [lost, lost, lost]:
             with pytest.raises(Unavailable) as refused:
                 future.result()
             assert refused.value.retry_after > 0
         else:
             future.result()
-            self.books[owner.account].apply(acts, self.epoch)
+            self.books[at.key].apply(acts, self.epoch)
         self.backend.plan.clear()
 
     @precondition(lambda self: self.at_work)
-    @rule(who=whose, acts=drafts, other=whose, more=drafts)
-    def write_blindly(self, who: int, acts: list[Act], other: int, more: list[Act]) -> None:
+    @rule(where=shelves, acts=drafts, other=shelves, more=drafts)
+    def write_blindly(self, where: Where, acts: list[Act], other: Where, more: list[Act]) -> None:
         """Durable, and the vault can't say so: refused, and found before the next change."""
-        owner = self.owner(who)
-        acts = self.possible(self.books[owner.account], acts)
+        at = self.shelf(where)
+        acts = self.possible(self.books[at.key], acts)
         self.fail_next([unknowable])
-        future = self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts))
+        future = self.core().store.write(*at.key, lambda s: draft(s, acts))
         with pytest.raises(Unavailable):
             future.result()
         self.backend.blind = False
-        self.books[owner.account].apply(acts, self.epoch)
-        self.write_as(self.owner(other), more)
+        self.books[at.key].apply(acts, self.epoch)
+        self.write_as(self.shelf(other), more)
 
     # tending
 
@@ -223,9 +243,8 @@ class Life(Ruins):
         verified = verify(self.core())
         assert verified.proven, verified.findings
         assert verified.shelves >= 2 * len(self.owners)
-        for owner in self.owners:
-            image = image_of(self.core(), owner.account)
-            assert image.last == self.books[owner.account].last
+        for at in self.shelves():
+            assert image_of(self.core(), *at.key).last == self.books[at.key].last
 
     # crashing
 
@@ -243,21 +262,21 @@ class Life(Ruins):
 
     @precondition(lambda self: self.at_work)
     @rule(
-        who=whose,
+        where=shelves,
         acts=drafts,
         fault=st.sampled_from((died_before, died_after)),
         power=st.booleans(),
     )
-    def die_writing(self, who: int, acts: list[Act], fault: Fault, power: bool) -> None:
+    def die_writing(self, where: Where, acts: list[Act], fault: Fault, power: bool) -> None:
         """The process ends around the moment its segment becomes durable."""
-        owner = self.owner(who)
-        acts = self.possible(self.books[owner.account], acts)
+        at = self.shelf(where)
+        acts = self.possible(self.books[at.key], acts)
         self.fail_next([fault])
-        future = self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts))
+        future = self.core().store.write(*at.key, lambda s: draft(s, acts))
         with pytest.raises(Unavailable):
             future.result()
         if fault is died_after or not self.first_fails:
-            self.books[owner.account].apply(acts, self.epoch)
+            self.books[at.key].apply(acts, self.epoch)
         self.crash_now(power)
 
     @precondition(lambda self: self.at_work)
@@ -290,18 +309,18 @@ class Life(Ruins):
         self.backend.plan.clear()
 
     @precondition(lambda self: self.at_work)
-    @rule(who=whose, acts=drafts, other=whose, more=drafts)
-    def write_beside(self, who: int, acts: list[Act], other: int, more: list[Act]) -> None:
+    @rule(where=shelves, acts=drafts, other=shelves, more=drafts)
+    def write_beside(self, where: Where, acts: list[Act], other: Where, more: list[Act]) -> None:
         """A command-line process writes for the same core, and the server goes on."""
-        owner = self.owner(who)
-        acts = self.possible(self.books[owner.account], acts)
+        at = self.shelf(where)
+        acts = self.possible(self.books[at.key], acts)
         beside = open_core(self.core().core.home)
         try:
-            beside.store.write(owner.account, "contacts", lambda s: draft(s, acts)).result()
+            beside.store.write(*at.key, lambda s: draft(s, acts)).result()
         finally:
             beside.close()
-        self.books[owner.account].apply(acts, self.epoch)
-        self.write_as(self.owner(other), more)
+        self.books[at.key].apply(acts, self.epoch)
+        self.write_as(self.shelf(other), more)
 
     # erasing
 
@@ -355,22 +374,23 @@ class Life(Ruins):
         self.working = self.resumed = None
 
     @precondition(lambda self: self.gone and self.zombie is not None)
-    @rule(who=whose, acts=drafts)
-    def write_to_the_lost(self, who: int, acts: list[Act]) -> None:
+    @rule(where=shelves, acts=drafts)
+    def write_to_the_lost(self, where: Where, acts: list[Act]) -> None:
         """Until it is sealed, the old core acknowledges, and what it does counts."""
         assert self.zombie is not None
         if self.zombie.identity.epoch == self.epoch:
-            owner = self.owner(who)
-            acts = self.possible(self.books[owner.account], acts)
-            self.zombie.store.write(owner.account, "contacts", lambda s: draft(s, acts)).result()
-            self.books[owner.account].apply(acts, self.epoch)
+            at = self.shelf(where)
+            acts = self.possible(self.books[at.key], acts)
+            self.zombie.store.write(*at.key, lambda s: draft(s, acts)).result()
+            self.books[at.key].apply(acts, self.epoch)
 
     @precondition(lambda self: self.recovering)
-    @rule(who=whose)
-    def knock(self, who: int) -> None:
-        owner = self.owner(who)
-        assert self.log_in(owner) == owner.account
-        assert self.is_open(owner.account)
+    @rule(where=shelves)
+    def knock(self, where: Where) -> None:
+        """Also at a shelf to which nothing was ever written: it is proven to be empty."""
+        at = self.shelf(where)
+        assert self.log_in(at.owner, at.kind) == at.owner.account
+        assert self.is_open(at)
 
     @precondition(lambda self: self.recovering)
     @rule()
@@ -382,7 +402,7 @@ class Life(Ruins):
         self.recovery = self.resumed = None
 
     @precondition(lambda self: self.recovering)
-    @rule(stop_at=st.sampled_from((("mirrored",), ("account",), ("contacts",), ("whole",))))
+    @rule(stop_at=st.sampled_from(STOPS))
     def die_recovering(self, stop_at: Sequence[str]) -> None:
         """Part of the bulk is done; the same home goes on."""
         self.stop_at = stop_at
@@ -428,9 +448,8 @@ class Life(Ruins):
         self.shelves_equal_their_books()
         self.tokens_lead_to_exactly_what_changed()
         self.verify()
-        for owner in self.owners:
-            kept = kept_revisions(self.core(), owner.account)
-            assert self.books[owner.account].revisions <= kept
+        for at in self.shelves():
+            assert self.books[at.key].revisions <= kept_revisions(self.core(), *at.key)
 
 
 LONG = int(os.environ.get("STILLHERE_LONG", "0"))

@@ -1,7 +1,8 @@
 """The world that a life is played in: one service, its devices, and what they were promised.
 
 ``test_life`` plays in it. What is here looks after where the service is in its life, keeps a
-book of everything acknowledged, and says what must hold after every step.
+book of every shelf as it was acknowledged, and says what must hold after every step. A shelf to
+which nothing was ever written has an empty book, and is open and empty.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from stillhere.replication.start import Working, open_core
 from stillhere.store import BadLogin, NewAccount, Shelf, Throttled, epoch_of
 from stillhere.vault.backends.copies import Copies
 
+SHELVES = ("contacts", "calendar", "notes")
+"""The kinds that are played with; nothing but their names tells to-do lists from notes."""
+
 
 class Owner(NamedTuple):
     """An account and how it logs in."""
@@ -47,10 +51,21 @@ class Owner(NamedTuple):
     password: str
 
 
+class ShelfName(NamedTuple):
+    """One of an owner's shelves."""
+
+    owner: Owner
+    kind: str
+
+    @property
+    def key(self) -> tuple[bytes, str]:
+        return self.owner.account, self.kind
+
+
 class Token(NamedTuple):
     """A sync token that a phone keeps."""
 
-    owner: Owner
+    at: ShelfName
     collection: str
     text: str
     seq: int
@@ -77,7 +92,7 @@ class World(RuleBasedStateMachine):
         self.stop_at: Sequence[str] = ()
         self.zombie: Working | None = None
         self.owners: list[Owner] = []
-        self.books: dict[bytes, Book] = {}
+        self.books: dict[tuple[bytes, str], Book] = {}
         self.own_shelves: dict[bytes, object] = {}
         self.tokens: list[Token] = []
         self.erased: list[Owner] = []
@@ -114,10 +129,10 @@ class World(RuleBasedStateMachine):
     def shelves_equal_their_books(self) -> None:
         if self.working is None:
             return
-        for owner in self.owners:
-            with self._read_if_back(owner, "contacts") as shelf:
+        for at in self.shelves():
+            with self._read_if_back(*at) as shelf:
                 if shelf is not None:
-                    assert differences(shelf, self.books[owner.account]) == []
+                    assert differences(shelf, self.books[at.key]) == []
         self._own_shelves_are_the_same()
 
     @invariant()
@@ -125,12 +140,12 @@ class World(RuleBasedStateMachine):
         if self.working is None:
             return
         store = self.working.store
-        for owner, collection, text, seq in self.tokens:
-            assert store.tokens.read(owner.account, "contacts", collection, text) == seq
-            with self._read_if_back(owner, "contacts") as shelf:
+        for at, collection, text, seq in self.tokens:
+            assert store.tokens.read(*at.key, collection, text) == seq
+            with self._read_if_back(*at) as shelf:
                 if shelf is not None:
                     delta = delta_of(shelf, collection, seq)
-                    assert delta == self.books[owner.account].delta(collection, seq)
+                    assert delta == self.books[at.key].delta(collection, seq)
 
     @invariant()
     def the_erased_hear_401_and_have_no_row(self) -> None:
@@ -142,8 +157,9 @@ class World(RuleBasedStateMachine):
         for owner in self.erased:
             with pytest.raises(refusals):
                 self.log_in(owner)
-            with pytest.raises(Erased), self.working.store.read(owner.account, "contacts"):
-                pass
+            for kind in SHELVES:
+                with pytest.raises(Erased), self.working.store.read(owner.account, kind):
+                    pass
 
     # what rules are made of
 
@@ -160,31 +176,34 @@ class World(RuleBasedStateMachine):
             device = accounts.add_device(account, "phone")
         assert device is not None
         self.owners.append(Owner(account, name, device.password))
-        self.books[account] = self._new_book(account)
+        self.books |= self._new_books(account)
         self.look_at_own_shelves()
 
-    def _new_book(self, account: bytes) -> Book:
+    def _new_books(self, account: bytes) -> dict[tuple[bytes, str], Book]:
         """A new account's; of one that was begun before the last recovery, as it was begun."""
         with self.core().store.read(account, "contacts") as shelf:
             epoch = epoch_of(shelf.last_seq)
-        book = Book()
-        book.apply([PutCollection("contacts", "Contacts")], epoch)
+        books = {(account, kind): Book() for kind in SHELVES}
+        books[account, "contacts"].apply([PutCollection("contacts", "Contacts")], epoch)
         if epoch < self.epoch:
-            book.end_epoch(self.epoch)
-        return book
+            for book in books.values():
+                book.end_epoch(self.epoch)
+        return books
 
     def bury(self, owner: Owner) -> None:
         """From now on the owner is one of the erased."""
         self.owners.remove(owner)
         self.erased.append(owner)
-        del self.books[owner.account], self.own_shelves[owner.account]
-        self.tokens = [token for token in self.tokens if token.owner != owner]
+        for kind in SHELVES:
+            del self.books[owner.account, kind]
+        del self.own_shelves[owner.account]
+        self.tokens = [token for token in self.tokens if token.at.owner != owner]
 
-    def write_as(self, owner: Owner, acts: list[Act]) -> None:
-        self.enter(owner)
-        acts = self.possible(self.books[owner.account], acts)
-        self.core().store.write(owner.account, "contacts", lambda s: draft(s, acts)).result()
-        self.books[owner.account].apply(acts, self.epoch)
+    def write_as(self, at: ShelfName, acts: list[Act]) -> None:
+        self.enter(at)
+        acts = self.possible(self.books[at.key], acts)
+        self.core().store.write(*at.key, lambda s: draft(s, acts)).result()
+        self.books[at.key].apply(acts, self.epoch)
 
     def possible(self, book: Book, acts: list[Act]) -> list[Act]:
         """A collection that is not there can't be deleted."""
@@ -241,8 +260,11 @@ class World(RuleBasedStateMachine):
 
     def assert_whole(self) -> None:
         report = {(one.account, one.kind): one for one in read_report(self.core().core)}
-        for owner, kind in product(self.owners, ("account", "contacts")):
-            assert report[owner.account, kind].closed == ""
+        for owner in self.owners:
+            assert report[owner.account, "account"].closed == ""
+        for at in self.shelves():
+            if self.books[at.key].rows:
+                assert report[at.key].closed == ""
         for shelf in report.values():
             assert shelf.verdict.complete, shelf
 
@@ -250,22 +272,22 @@ class World(RuleBasedStateMachine):
         if event in self.stop_at or facts.get("kind") in self.stop_at:
             raise Abandoned
 
-    def enter(self, owner: Owner) -> None:
+    def enter(self, at: ShelfName) -> None:
         if self.recovering:
-            asyncio.run(self.core().store.gate.enter(owner.account, "contacts"))
+            asyncio.run(self.core().store.gate.enter(*at.key))
 
-    def log_in(self, owner: Owner) -> bytes:
+    def log_in(self, owner: Owner, kind: str = "contacts") -> bytes:
         async def knock() -> bytes:
             store = self.core().store
             login = await store.logins.authenticate(owner.name, owner.password, client="here")
-            await store.gate.enter(login.account, "contacts")
+            await store.gate.enter(login.account, kind)
             return login.account
 
         return asyncio.run(knock())
 
-    def is_open(self, account: bytes) -> bool:
-        with self.core().store.read(account, "contacts") as shelf:
-            return shelf.account == account
+    def is_open(self, at: ShelfName) -> bool:
+        with self.core().store.read(*at.key) as shelf:
+            return (shelf.account, shelf.kind) == at.key
 
     def look_at_own_shelves(self) -> None:
         for owner in self.owners:
@@ -292,6 +314,12 @@ class World(RuleBasedStateMachine):
 
     def owner(self, who: int) -> Owner:
         return self.owners[who % len(self.owners)]
+
+    def shelf(self, whose: tuple[int, str]) -> ShelfName:
+        return ShelfName(self.owner(whose[0]), whose[1])
+
+    def shelves(self) -> list[ShelfName]:
+        return [ShelfName(owner, kind) for owner, kind in product(self.owners, SHELVES)]
 
     def core(self) -> Working:
         assert self.working is not None
