@@ -230,6 +230,14 @@ def test_a_billion_instances_cost_no_more_than_a_few(text: str) -> None:
     assert ("SECONDLY" in text and "EXRULE" not in text and "Berlin" not in text) <= bool(one)
 
 
+def test_more_rules_than_anybody_writes_are_not_followed() -> None:
+    rules = "".join(
+        f" | RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT={n}" for n in range(2, 3000)
+    )
+    with pytest.raises(ValueError, match="rules"):
+        series(event(f"DTSTART:20260101T000000Z{rules}"))
+
+
 RULES = (
     "FREQ=DAILY", "FREQ=WEEKLY;BYDAY=SA,SU", "FREQ=MONTHLY;BYMONTHDAY=-1", "FREQ=DAILY;COUNT=40",
     "FREQ=HOURLY;INTERVAL=5", "FREQ=MONTHLY;BYDAY=2TU",

@@ -33,8 +33,8 @@ from stillhere.kinds.zones import Zones
 MOST_INSTANCES = 3_000
 """Of one object that are given; it is cut after that: eight years of every day."""
 
-MOST_PIECES = 100_000
-"""Properties and components of the instances of one object; it is cut after that, too."""
+MOST_BYTES = 8_000_000
+"""Of the instances of one object that are given; it is cut after that, too."""
 
 EXPAND_STEPS = 20_000
 """Steps in which the instances of one object have to be found; it is cut after that."""
@@ -95,14 +95,14 @@ def expand(calendar: Component, wanted: TimeRange, zone: tzinfo) -> Component:
     """
     zones = Zones(calendar)
     records = [one for one in calendar.components if one.name != ZONE]
-    pieces = {id(one): _pieces(one) for one in records}
+    sizes = {id(one): _size(one) for one in records}
     found: list[Instance] = []
-    room = MOST_PIECES
+    room = MOST_BYTES
     try:
         series = Series(records, zones, zone)
         for instance in series.instances(*wanted.bounds, Budget(EXPAND_STEPS)):
             found.append(instance)
-            room -= pieces[id(instance.component)]
+            room -= sizes[id(instance.component)]
             if len(found) == MOST_INSTANCES or room <= 0:
                 break
     except OutOfBudget:
@@ -169,9 +169,10 @@ def select(component: Component, wanted: Selection) -> Component:
     return Component(component.name, properties, inner)
 
 
-def _pieces(component: Component) -> int:
-    inner = sum(map(_pieces, component.components))
-    return 1 + len(component.properties) + inner
+def _size(component: Component) -> int:
+    """About how many bytes it is, written."""
+    own = sum(len(p.name) + len(p.parameters) + len(p.value) + 3 for p in component.properties)
+    return own + 2 * len(component.name) + 14 + sum(map(_size, component.components))
 
 
 def _write(instance: Instance, zones: Zones, zone: tzinfo) -> Component:

@@ -37,6 +37,9 @@ from stillhere.kinds.starts import Budget, starts
 UNREADABLE = (ValueError, OverflowError)
 """What is raised here for an object that holds something nobody can read."""
 
+MOST_RULES = 20
+"""Recurrence rules that one component may have; RFC 5545 sees one."""
+
 _REPEATS = frozenset(("RRULE", "RDATE", "EXDATE", "EXRULE"))
 _A_DAY = timedelta(days=1)
 _SHIFTED_CLOCKS = timedelta(hours=3)
@@ -167,8 +170,11 @@ class Repeating:
     ) -> None:
         self.component, self.times, self.anchor = component, times, anchor
         self._floating = floating
-        self.rules = [self._read_rule(one) for one in component.all("RRULE")]
-        self._less = [self._read_rule(one) for one in component.all("EXRULE")]
+        rules, less = component.all("RRULE"), component.all("EXRULE")
+        if len(rules) + len(less) > MOST_RULES:
+            raise ValueError(f"there are more than {MOST_RULES} recurrence rules")
+        self.rules = list(map(self._read_rule, rules))
+        self._less = list(map(self._read_rule, less))
         self.dates = read_moments(component.all("RDATE"), zones)
         exdates = read_moments(component.all("EXDATE"), zones)
         moments = [one for one in exdates if isinstance(one, Moment)]
