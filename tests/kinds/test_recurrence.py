@@ -154,6 +154,46 @@ TABLE = [
         "20260204",
         "20260113T15 20260120T15 20260126T09 20260203T15",
     ),
+    # from then on by the clock of another place, over a change of clocks, for the whole day
+    (
+        event(
+            "DTSTART;TZID=Europe/Berlin:20260105T090000 | DURATION:PT1H | RRULE:FREQ=WEEKLY",
+            "RECURRENCE-ID;TZID=Europe/Berlin;RANGE=THISANDFUTURE:20260112T090000"
+            " | DTSTART;TZID=America/New_York:20260112T090000 | DURATION:PT1H",
+        ),
+        "20260119",
+        "20260120",
+        "20260119T14",
+    ),
+    (
+        event(
+            "DTSTART;TZID=Europe/Berlin:20260320T090000 | DURATION:PT1H | RRULE:FREQ=WEEKLY",
+            "RECURRENCE-ID;RANGE=THISANDFUTURE:20260327T080000Z"
+            " | DTSTART;TZID=Europe/Berlin:20260330T090000 | DURATION:PT1H",
+        ),
+        "20260401",
+        "20260410",
+        "20260406T07",
+    ),
+    (
+        event(
+            "DTSTART:20260105T090000Z | DURATION:PT1H | RRULE:FREQ=DAILY",
+            "RECURRENCE-ID;RANGE=THISANDFUTURE:20260112T090000Z | DTSTART;VALUE=DATE:20260112",
+        ),
+        "20260114T18",
+        "20260114T19",
+        "20260114",
+    ),
+    (
+        event(
+            "DTSTART:20260105T090000Z | DURATION:PT1H | RRULE:FREQ=DAILY",
+            "RECURRENCE-ID;RANGE=THISANDFUTURE;VALUE=DATE:20260112"
+            " | DTSTART:20260112T100000Z | DURATION:PT1H",
+        ),
+        "20260114",
+        "20260115",
+        "20260114T10",
+    ),
     # to-dos by their due date, as some programs write them
     (
         todo("DUE:20260105T090000Z | RRULE:FREQ=DAILY;COUNT=3"),
@@ -175,6 +215,11 @@ def test_floating_times_are_in_the_zone_that_is_given() -> None:
     assert found(body, "20260101", "20260201", NEW_YORK) == ["20260105T14", "20260106T14"]
     unknown = event("DTSTART;TZID=Nowhere:20260105T090000 | RRULE:FREQ=DAILY;COUNT=1")
     assert found(unknown, "20260101", "20260201", NEW_YORK) == ["20260105T14"]
+
+
+def test_a_day_is_24_hours_though_the_first_one_was_23() -> None:
+    body = event("DTSTART;VALUE=DATE:20260308 | RRULE:FREQ=DAILY")
+    assert found(body, "20260316T0330", "20260316T0340", NEW_YORK) == ["20260315T04"]
 
 
 def test_an_instance_says_by_which_component_it_is_and_in_place_of_which() -> None:

@@ -72,12 +72,15 @@ class Override:
     slot: Moment
     onwards: bool
 
-    def shift(self, floating: tzinfo) -> timedelta:
-        """How much later than by the series it starts."""
-        if not self.times.anchor:
-            return timedelta()
-        later = self.times.anchor.seconds(floating) - self.slot.seconds(floating)
-        return timedelta(seconds=later)
+    def moves(self, slot: Moment, floating: tzinfo) -> Moment:
+        """Where it puts a start of the series, by the clock: as much later as its own one."""
+        anchor = self.times.anchor
+        if not anchor:
+            return slot
+        own = local_of(utc_of(self.slot.seconds(floating)), slot.zone or floating)
+        if self.slot.day != slot.day:
+            own = datetime.combine(self.slot.local, slot.local.time())
+        return Moment(slot.local + (anchor.local - own), anchor.zone, anchor.day)
 
 
 class Series:
@@ -130,8 +133,7 @@ class Series:
             component, times, start = series.component, own, slot
             if self._onwards and (later := self._onwards_at(slot)):
                 component, times = later.component, later.times
-                zone = times.anchor.zone if times.anchor else slot.zone
-                start = slot.moved(later.shift(floating))._replace(zone=zone)
+                start = later.moves(slot, floating)
             found = extents(times, start, floating)
             if overlap(found, lo, hi):
                 yield Instance(component, times, start, slot, found)
@@ -144,20 +146,18 @@ class Series:
     def reach(self, series: Repeating) -> tuple[int, int]:
         """How many seconds an instance may lie before and after its start in the series."""
         before = after = 0
-        several = [series.times, *(self.overrides[nth].times for _, nth in self._onwards)]
-        shifts = [
-            timedelta(),
-            *(self.overrides[nth].shift(self._floating) for _, nth in self._onwards),
-        ]
-        for times, shift in zip(several, shifts, strict=True):
+        onwards = (self.overrides[nth] for _, nth in self._onwards)
+        several = [(series.anchor, series.times), *((one.slot, one.times) for one in onwards)]
+        for slot, times in several:
             if not times.anchor:
                 continue
-            at = times.anchor.seconds(self._floating) - int(shift.total_seconds())
+            at = slot.seconds(self._floating)
             for starts_at, ends_at in extents(times, times.anchor, self._floating):
                 before, after = max(before, at - starts_at), max(after, ends_at - at)
         more = DAY if self._onwards else 0
         length = series.times.length(self._floating)
-        if length and length.days and (series.anchor.zone or self._floating) is not UTC:
+        in_days = series.anchor.day or bool(length and length.days)
+        if in_days and (series.anchor.zone or self._floating) is not UTC:
             after += _SHIFTED_CLOCKS.seconds
         return before + more, after + more
 
