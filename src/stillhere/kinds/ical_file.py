@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from zoneinfo import available_timezones
 
 from stillhere.kinds.component import ROOT, ZONE
 from stillhere.kinds.ical import VERSION, is_record
@@ -165,6 +164,8 @@ def _plain(zone: bytes) -> bytes:
 
 @cache
 def _well_known() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
     return frozenset(available_timezones())
 
 
