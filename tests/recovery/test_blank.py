@@ -112,6 +112,25 @@ def test_those_that_a_knock_opened_are_not_counted_as_brought_back(service: Serv
         working.close()
 
 
+def test_those_that_were_feared_for_nothing_are_not_counted_in_the_end(service: Service) -> None:
+    """A manifest of contacts is lost, and with it the list of who there is: everybody's calendar
+    is looked for. The page must not say for ever that some are not back."""
+    live(service)
+    for name in service.objects("manifest/contacts/"):
+        service.flip(name)
+    service.home = service.folder / "next"
+    recovery = Recovery(service.home, service.place, service.kit, lambda *_, **__: None)
+    working = recovery.begin()
+    try:
+        recovery.run()
+        done = {stage.kind: (stage.shelves, stage.total) for stage in recovery.stages}
+        assert done["contacts"] == (2, 2)
+        assert done[CALENDAR] == (1, 1)
+        assert done["tasks"] == done["notes"] == (0, 0)
+    finally:
+        working.close()
+
+
 def test_there_is_no_verdict_on_them_whoever_opened_them(service: Service) -> None:
     """There was nothing to bring back: no figure counts them as shelves that are complete."""
     anna, ben = live(service)

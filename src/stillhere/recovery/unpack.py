@@ -22,6 +22,7 @@ from stillhere.errors import Unavailable
 from stillhere.recovery.beside import Waiting, Work
 from stillhere.recovery.keys import KitKeys
 from stillhere.recovery.open_shelf import prove_shelf
+from stillhere.store.core import Core
 from stillhere.store.recovered import Recovered, add_recovered
 from stillhere.store.store import Store
 from stillhere.vault.anchor import Anchor
@@ -68,6 +69,20 @@ def unpack(bulk: Bulk, stage: Stage, accounts: Iterable[bytes]) -> None:
     loaded = _load(bulk, stage.kind, [account for account in accounts if account in touched])
     _take_in(bulk, stage, filter(None, chain.from_iterable(zip_longest(pages, loaded))))
     _take_in(bulk, stage, _load(bulk, stage.kind, accounts))
+    stage.total = stage.shelves = _count_begun(bulk.store.core, stage.kind)
+
+
+def _count_begun(core: Core, kind: str) -> int:
+    """The shelves of a kind but for blank ones, of which some may have been feared to be more."""
+    (found,) = (
+        core.reader()
+        .execute(
+            "SELECT count(*) FROM shelves WHERE kind = ? AND (last_seq > 0 OR closed <> '')",
+            (kind,),
+        )
+        .fetchone()
+    )
+    return int(found)
 
 
 def _take_in(bulk: Bulk, stage: Stage, works: Iterable[Work]) -> None:
