@@ -203,12 +203,7 @@ def _read_restored(core: Core, shelf: Shelf) -> Restored:
 
 def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfWrite) -> Merged:
     shelf.whence = whence
-    books = {collection.name for collection in shelf.collections()} | {""}
-    if shelf.kind == ACCOUNT:
-        books |= {CREDENTIALS, DEVICES}  # which have no records of their own
-    elif not shelf.last_seq:  # the record of its first collection may be what is lost
-        begin(KINDS[shelf.kind], shelf)
-        books.add(KINDS[shelf.kind].first[0])
+    books = _find_books(shelf, rows)
     since = _read_since(shelf, books, min(row.record.seq for row in rows))
     gone: set[Name] = set()
     merged = Merged()
@@ -246,6 +241,19 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
             shelf.keep_conflict(*name, body)
             merged = merged.plus(Merged(history=1))
     return merged
+
+
+def _find_books(shelf: ShelfWrite, rows: list[RecordRow]) -> set[str]:
+    """The collections that rows can go into. A blank shelf gets its first one where they lie in
+    that: its own record may be what is lost."""
+    books = {collection.name for collection in shelf.collections()} | {""}
+    if shelf.kind == ACCOUNT:
+        return books | {CREDENTIALS, DEVICES}  # which have no records of their own
+    first, _ = KINDS[shelf.kind].first
+    if not shelf.last_seq and any(row.record.collection == first for row in rows):
+        begin(KINDS[shelf.kind], shelf)
+        books.add(first)
+    return books
 
 
 def _read_since(shelf: ShelfWrite, books: set[str], first: int) -> dict[Name, int]:
