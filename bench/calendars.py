@@ -2,7 +2,7 @@
 
 Per round and server: a fresh process; both calendars come in by the server's own quickest way
 (`stillhere import`, files in Radicale's folder, a commit into Xandikos' repository);
-then the reads over one connection, after two unmeasured of each, in which peers fill their caches.
+then the reads over one connection, after one unmeasured of each, in which peers fill their caches.
 Every answer is checked: its status, and how many events it names, which the generator knows.
 A read's figure is the median of its repetitions, in milliseconds.
 """
@@ -74,9 +74,6 @@ def _read_all(server: CalendarServer, year: list[Event], small: list[Event]) -> 
         "sync_ms": (dav.sync(few, login), dav.count_events, len(small)),
         "multiget_ms": (dav.calendar_multiget(few, login, hrefs), dav.count_events, len(small)),
     }
-    found = {}
-    for name, read in reads.items():
-        connection.ask(read[0], expect=207)
-        found[name] = time_read(connection, *read)
+    found = {name: time_read(connection, *read) for name, read in reads.items()}
     connection.close()
     return found

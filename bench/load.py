@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 Address = tuple[str, int]
-PATIENCE = 120.0  # seconds without a byte before a run gives up
+PATIENCE = 600.0  # seconds without a byte before a run gives up
 
 
 class Answer(NamedTuple):
