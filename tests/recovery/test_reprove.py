@@ -12,7 +12,7 @@ from tests.recovery.history import kept_revisions
 from tests.recovery.model import Delete, Put, draft, span_of
 from tests.recovery.objects import find_targets
 from tests.recovery.service import Person, Worn, bodies_of
-from tests.rooms import content
+from tests.rooms import content, make_service, put
 
 from stillhere.errors import BadInput, Closed
 from stillhere.recovery import reprove as reproving
@@ -105,6 +105,25 @@ def test_a_copy_that_is_as_broken_opens_nothing(closed: Working, worn: Worn, cop
     shutil.copytree(worn.place, copy)
     found = heal(closed, copy)
     assert (found.proven, found.unproven) == (0, len(losers(closed, worn)))
+
+
+def test_a_shelf_of_which_nothing_was_known_gets_all_of_it_though_it_was_accepted(
+    tmp_path: Path,
+) -> None:
+    """How far it had been is not told by the positions that it has had since."""
+    service = make_service(tmp_path)
+    with service.at_work() as working:
+        anna = working.store.accounts.create("anna")
+        put(working, anna, "a.vcf")
+        compact(working)
+    shutil.rmtree(service.home)
+    copy = shutil.copytree(service.place, tmp_path / "copy")
+    shutil.rmtree(service.place / "manifest" / "contacts")
+    with service.recovered() as working:
+        accept(working, anna, "contacts")
+        assert heal(working, copy).proven == 1
+        with working.store.read(anna, "contacts") as shelf:
+            assert [record.href for record in shelf.records("contacts")] == ["a.vcf"]
 
 
 def test_what_was_accepted_gets_the_rest_and_keeps_what_came_since(

@@ -48,7 +48,7 @@ def accept(
     if row is None:
         raise BadInput(f"there is no {kind} shelf", safe="nothing was changed")
     word = last_word(read_words(sql, account, kind))
-    known = word.get("known") or find_known(working, account, kind)
+    known = known_then(working, account, kind, word)
 
     def note(shelf: ShelfWrite) -> None:
         shelf.note(ACCEPTED, {"known": known})
@@ -147,6 +147,12 @@ def last_word(notes: Iterable[Word]) -> Word:
         if note.get("what") in (ACCEPTED, TAKEN_BACK, PROVEN):
             word = note
     return word
+
+
+def known_then(working: Working, account: bytes, kind: str, word: Word) -> int:
+    """How far a shelf is known to have been when the core was lost: 0 where nothing says that.
+    ``word`` is its last one, from before anything was written since."""
+    return int(word["known"]) if "known" in word else find_known(working, account, kind)
 
 
 def find_known(working: Working, account: bytes, kind: str) -> int:

@@ -21,7 +21,7 @@ import msgspec
 from stillhere.errors import StillhereError
 from stillhere.kinds import AT_ONCE, KINDS
 from stillhere.kinds.item import Span
-from stillhere.recovery.accept import find_known, last_word, read_words, set_gate, stands_in
+from stillhere.recovery.accept import known_then, last_word, read_words, set_gate, stands_in
 from stillhere.recovery.install import make_shelf, make_verdict
 from stillhere.replication.compact import compact
 from stillhere.replication.start import Working
@@ -67,7 +67,7 @@ def reprove(
             continue
         image = load_image(anchor.source(account, kind), data_key)
         word = last_word(read_words(working.core.reader(), account, kind))
-        known = int(word.get("known") or find_known(working, account, kind))
+        known = known_then(working, account, kind, word)
         whole = image.proven and not image.missing
         lost = not image.exists and kind in AT_ONCE
         if lost or not image.proven or image.last < known or (word and not whole):
