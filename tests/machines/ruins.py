@@ -1,7 +1,8 @@
 """A day on which every copy of the vault loses the same chunks, and one turns up that has them.
 
 Until then each record is there, held under its own ETag, or on a shelf that is closed; what is
-accepted as it was found can be closed again. Afterwards everything is back in its place.
+accepted as it was found can be closed again. Afterwards everything is back in its place. A list
+that is lost closes shelves too to which nothing was ever written: the copy proves that.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Ruins(Places):
         self.recovery.run()
         self.recovery = self.resumed = None
         ruined = [ShelfName(owner, kind) for owner in self.owners]
-        accepted = [at for at in ruined if not self._is_sound(at) and accepts]
+        closed = [at for at in ruined if not self._is_sound(at)]
+        blank = [at for at in closed if not self.books[at.key].rows]
+        accepted = closed if accepts else []
         for at in accepted:
             self._accept(at, undoes=undoes)
         healed = heal(self.core(), found)
@@ -61,7 +64,7 @@ class Ruins(Places):
         compact(self.core())
         for at in ruined:
             with self.core().store.read(*at.key) as shelf:
-                _adopt(shelf, self.books[at.key], accepted=at in accepted)
+                _adopt(shelf, self.books[at.key], begun=at in accepted or at in blank)
 
     def _is_sound(self, at: ShelfName) -> bool:
         """Whether a shelf is open; then all is there, or held."""
@@ -96,14 +99,17 @@ class Ruins(Places):
                 pass
 
 
-def _adopt(shelf: Shelf, book: Book, *, accepted: bool) -> None:
+def _adopt(shelf: Shelf, book: Book, *, begun: bool) -> None:
     """Everything is there again and nothing else, at whatever position; go on from there."""
     rows = {(r.collection, r.href): Row(r.seq, body) for r, body in shelf.everything()}
     there = {key: row.body for key, row in rows.items() if row.body is not None}
     expected = {key: row.body for key, row in book.rows.items() if row.body is not None}
-    if accepted:  # without any collection it got the first one
+    if begun:  # without any collection it got the first one
         first = ("", KINDS[shelf.kind].first[0])
         expected = {first: there[first]} | expected
+        # Where its list was lost, nobody knew how far it had been: whoever knows more, shows it.
+        assert all(shelf.ends.get(epoch, 0) <= end for epoch, end in book.ends.items())
+        book.ends = shelf.ends
     assert there == expected
     assert book.rows.keys() <= rows.keys(), "a deletion is forgotten"
     book.rows = rows
