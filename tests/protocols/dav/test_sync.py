@@ -72,6 +72,16 @@ def test_cards_come_along_when_asked_for(phone: Device) -> None:
         assert (response.text(f"{C}address-data") or "").encode() == card("u1")
 
 
+def test_cards_that_are_too_much_for_one_answer_come_in_pages(service: Service) -> None:
+    phone = service.person(max_answer_bytes=3_000)
+    for number in range(10):
+        phone.put(f"{number}.vcf", card(f"u{number}", "Somebody", f"NOTE:{'x' * 500}"))
+    asked = "<getetag/><C:address-data/>"
+    answer = phone.sync(properties=asked)
+    assert (answer.status, answer.precondition) == (507, f"{D}number-of-matches-within-limits")
+    assert len(phone.listed(phone.sync(limit=3, properties=asked))) == 3
+
+
 def test_a_new_name_of_the_book_is_no_change_of_cards(phone: Device) -> None:
     token = phone.sync().token
     body = "<set><prop><displayname>New</displayname></prop></set>"

@@ -38,9 +38,9 @@ class Limits:
     page: int = 10_000
     """Members in one answer of sync-collection."""
     answer: int = 100_000_000
-    """Bytes of an answer to a query or a multiget."""
+    """Bytes of an answer with many items."""
     search_s: float = 10.0
-    """Seconds of a processor for one of them; 10,000 cards usually take 0.2."""
+    """Seconds of a processor for one query or multiget; 10,000 cards usually take 0.2."""
     properties: int = 65_536
     """What devices may keep with one collection besides its items."""
 

@@ -23,13 +23,14 @@ from stillhere.protocols.dav.handlers.answer import (
     precondition,
     unavailable,
 )
+from stillhere.protocols.dav.handlers.bounds import Bounds
 from stillhere.protocols.dav.handlers.items import give_whole, item_writer
 from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.request import Request
 from stillhere.store import LOST_TAIL, BadToken, Collection, Record, Shelf, State, epoch_of
 
 FEW = 100
-"""Changes that are answered at once; more are answered in a thread."""
+"""Changes that are answered at once, and read together; more are answered in a thread."""
 
 
 class Superseded(Exception):
@@ -136,18 +137,22 @@ def _answer(
 def _responses(
     shelf: Shelf, subject: Subject, asked: SyncCollection, records: list[Record]
 ) -> Iterator[str | bytes]:
-    bodies: dict[str, bytes | None] = {}
     data = subject.request.dialect.data in asked.wanted.names
-    if data:
-        names = [record.href for record in records if record.state == State.PRESENT]
-        bodies = {record.href: body for record, body in shelf.bodies(subject.name, names)}
     write = item_writer(subject, asked.wanted, give_whole if data else None)
     without_body = item_writer(subject, asked.wanted)
-    for record in records:
-        body = bodies.get(record.href)
-        if record.state == State.DELETED:
-            yield sync.removed(subject.href + write_name(record.href))
-        elif body is None:
-            yield without_body(record)
-        else:
-            yield write(record, body)
+    bounds = Bounds(subject.request.limits)
+    for start in range(0, len(records), FEW):
+        some = records[start : start + FEW]
+        bodies: dict[str, bytes | None] = {}
+        if data:
+            names = [record.href for record in some if record.state == State.PRESENT]
+            bodies = {record.href: body for record, body in shelf.bodies(subject.name, names)}
+        for record in some:
+            body = bodies.get(record.href)
+            response: str | bytes
+            if record.state == State.DELETED:
+                response = sync.removed(subject.href + write_name(record.href))
+            else:
+                response = without_body(record) if body is None else write(record, body)
+            bounds.add(len(response))
+            yield response
