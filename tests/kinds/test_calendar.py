@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.calendars import calendar, event, fill_in, real_files, zone
+from tests.kinds.objects import calendar, fill_in, real_files, record, zone
 
 from stillhere.kinds import KINDS, kind_of
 from stillhere.kinds.ical import give_uid
 from stillhere.kinds.item import BadItem, Kind, NotOneItem, OtherComponent
 
 EVENTS, TASKS, NOTES = KINDS["calendar"], KINDS["tasks"], KINDS["notes"]
-PLAIN = calendar(event("SUMMARY:Lunch", "DTSTART:20260310T120000Z"))
+PLAIN = calendar(record("SUMMARY:Lunch", "DTSTART:20260310T120000Z"))
 DAY = "RECURRENCE-ID:20260310T120000Z"
 
 REFUSED: dict[str, tuple[type[BadItem], int, str]] = {
@@ -30,12 +30,12 @@ REFUSED: dict[str, tuple[type[BadItem], int, str]] = {
 class TestParse:
     @pytest.mark.parametrize("kind", [EVENTS, TASKS, NOTES], ids=lambda kind: kind.name)
     def test_says_what_an_item_says(self, kind: Kind) -> None:
-        found = kind.parse(calendar(event("SUMMARY:Lunch", uid="4f", name=kind.component)))
+        found = kind.parse(calendar(record("SUMMARY:Lunch", uid="4f", name=kind.component)))
         assert found[:4] == ("4f", "Lunch", kind.component, kind.media_type)
 
     @pytest.mark.parametrize("eol", ["\n", "\r", "\r\n", "\r\r\n"])
     def test_takes_every_line_ending(self, eol: str) -> None:
-        found = EVENTS.parse(calendar(event("SUMMARY:Lu", " nch"), eol=eol))
+        found = EVENTS.parse(calendar(record("SUMMARY:Lu", " nch"), eol=eol))
         assert (found.uid, found.name) == ("1", "Lunch")
 
     @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ class TestParse:
         ],
     )
     def test_finds_the_uid(self, lines: list[str], uid: str) -> None:
-        assert EVENTS.parse(calendar(event(*lines, uid=""))).uid == uid
+        assert EVENTS.parse(calendar(record(*lines, uid=""))).uid == uid
 
     @pytest.mark.parametrize(
         ("records", "name"),
         [
-            ([event("SUMMARY:A\\, b\\nc")], "A, b\nc"),
-            ([event(DAY, "SUMMARY:day"), event("SUMMARY:series")], "series"),
-            ([event(DAY, "SUMMARY:day"), event("RECURRENCE-ID:2", "SUMMARY:other")], "day"),
-            ([event("DESCRIPTION:first\\nsecond")], "first"),
-            ([event("SUMMARY: ", "DESCRIPTION:first")], "first"),
-            ([event("BEGIN:VALARM", "SUMMARY:no", "END:VALARM")], ""),
+            ([record("SUMMARY:A\\, b\\nc")], "A, b\nc"),
+            ([record(DAY, "SUMMARY:day"), record("SUMMARY:series")], "series"),
+            ([record(DAY, "SUMMARY:day"), record("RECURRENCE-ID:2", "SUMMARY:other")], "day"),
+            ([record("DESCRIPTION:first\\nsecond")], "first"),
+            ([record("SUMMARY: ", "DESCRIPTION:first")], "first"),
+            ([record("BEGIN:VALARM", "SUMMARY:no", "END:VALARM")], ""),
         ],
     )
     def test_finds_what_a_person_would_call_it(self, records: list[str], name: str) -> None:
@@ -76,9 +76,9 @@ class TestParse:
             PLAIN.replace(b"DTSTART:20260310T120000Z\r\n", b""),
             PLAIN.replace(b"DTSTART:20260310T120000Z", b"DTSTART;TZID=Nowhere:tomorrow"),
             PLAIN.replace(b"SUMMARY", b"no property\r\nSUMMARY"),
-            calendar("CALSCALE:OTHER", "X-WR-CALNAME:x", zone("A"), zone("A"), event()),
-            calendar("BEGIN:X-MORE", "END:X-MORE", event()),
-            calendar(event(), event(DAY), event(DAY.replace("ID", "ID;RANGE=THISANDFUTURE"))),
+            calendar("CALSCALE:OTHER", "X-WR-CALNAME:x", zone("A"), zone("A"), record()),
+            calendar("BEGIN:X-MORE", "END:X-MORE", record()),
+            calendar(record(), record(DAY), record(DAY.replace("ID", "ID;RANGE=THISANDFUTURE"))),
         ],
     )
     def test_keeps_what_is_odd_and_harms_nobody(self, data: bytes) -> None:
@@ -102,16 +102,16 @@ class TestParse:
             (PLAIN.replace(b"VERSION", b"METHOD:PUBLISH\r\nVERSION"), NotOneItem, 2, "a METHOD"),
             (calendar(), NotOneItem, 1, "no event, to-do or note"),
             (calendar(zone("A")), NotOneItem, 1, "no event, to-do or note"),
-            (calendar(event(), event(name="VTODO")), NotOneItem, 7, "a VEVENT and a VTODO"),
-            (calendar(event(), event(name="VFREEBUSY")), NotOneItem, 7, "VEVENT and a VFREEBUSY"),
-            (calendar(event(), event(DAY, uid="2")), NotOneItem, 7, "the UIDs 1 and 2"),
-            (calendar(event(), event(DAY, uid="")), NotOneItem, 7, "has no UID"),
-            (calendar(event(uid=""), event(DAY, uid="")), NotOneItem, 4, "has no UID"),
-            (calendar(zone("A"), event(), event()), NotOneItem, 15, "two of one UID"),
-            (calendar(event(), event(DAY), event(DAY)), NotOneItem, 11, "RECURRENCE-ID twice"),
-            (calendar(event(name="VFREEBUSY")), OtherComponent, 4, "a VFREEBUSY, not a VEVENT"),
-            (calendar(zone("A"), event(name="VTODO")), OtherComponent, 12, "a VTODO, not a VEVENT"),
-            (calendar(event("BEGIN:VTODO", "END:VTODO")), BadItem, 6, "a VTODO begins inside"),
+            (calendar(record(), record(name="VTODO")), NotOneItem, 7, "a VEVENT and a VTODO"),
+            (calendar(record(), record(name="VFREEBUSY")), NotOneItem, 7, "VEVENT and a VFREEBUSY"),
+            (calendar(record(), record(DAY, uid="2")), NotOneItem, 7, "the UIDs 1 and 2"),
+            (calendar(record(), record(DAY, uid="")), NotOneItem, 7, "has no UID"),
+            (calendar(record(uid=""), record(DAY, uid="")), NotOneItem, 4, "has no UID"),
+            (calendar(zone("A"), record(), record()), NotOneItem, 15, "two of one UID"),
+            (calendar(record(), record(DAY), record(DAY)), NotOneItem, 11, "RECURRENCE-ID twice"),
+            (calendar(record(name="VFREEBUSY")), OtherComponent, 4, "a VFREEBUSY, not a VEVENT"),
+            (calendar(zone("A"), record(name="VTODO")), OtherComponent, 12, "a VTODO, not a VEV"),
+            (calendar(record("BEGIN:VTODO", "END:VTODO")), BadItem, 6, "a VTODO begins inside"),
         ],
     )  # fmt: skip
     def test_says_why_and_where_it_refuses(
@@ -152,7 +152,7 @@ class TestParse:
 class TestGiveUid:
     @pytest.mark.parametrize("eol", ["\n", "\r", "\r\n", "\r\r\n"])
     def test_adds_one_line_in_the_objects_own_ending(self, eol: str) -> None:
-        bare = calendar(zone("A"), event("SUMMARY:x", uid=""), eol=eol)
+        bare = calendar(zone("A"), record("SUMMARY:x", uid=""), eol=eol)
         begin = f"BEGIN:VEVENT{eol}".encode()
         assert give_uid(bare, "u1") == bare.replace(begin, begin + f"UID:u1{eol}".encode())
         assert EVENTS.parse(give_uid(bare, "u1")).uid == "u1"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.calendars import calendar, event, fill_in, real_files, zone
+from tests.kinds.objects import calendar, fill_in, real_files, record, zone
 
 from stillhere.kinds import KINDS, kind_of
 from stillhere.kinds.ical_file import join, split
@@ -48,32 +48,32 @@ class TestSplit:
     def test_gives_each_item_its_lines_byte_for_byte(self) -> None:
         file = calendar(
             "X-WR-CALNAME:Mine",
-            event("SUMMARY:one", " folded", uid="1"),
-            event("SUMMARY:two", "X-UNKNOWN;A=\"b\":c", uid="2", name="VTODO"),
+            record("SUMMARY:one", " folded", uid="1"),
+            record("SUMMARY:two", "X-UNKNOWN;A=\"b\":c", uid="2", name="VTODO"),
         )  # fmt: skip
         assert bodies(file) == [
-            calendar(event("SUMMARY:one", " folded", uid="1")),
-            calendar(event("SUMMARY:two", 'X-UNKNOWN;A="b":c', uid="2", name="VTODO")),
+            calendar(record("SUMMARY:one", " folded", uid="1")),
+            calendar(record("SUMMARY:two", 'X-UNKNOWN;A="b":c', uid="2", name="VTODO")),
         ]
 
     def test_keeps_the_days_of_a_series_with_it(self) -> None:
-        series, day, other = event("RRULE:FREQ=DAILY"), event(DAY), event(uid="2")
+        series, day, other = record("RRULE:FREQ=DAILY"), record(DAY), record(uid="2")
         assert bodies(calendar(day, other, series)) == [calendar(day, series), calendar(other)]
 
     def test_keeps_apart_what_has_the_same_uid_twice(self) -> None:
-        first, again, day = event("SUMMARY:1"), event("SUMMARY:2"), event(DAY)
+        first, again, day = record("SUMMARY:1"), record("SUMMARY:2"), record(DAY)
         assert bodies(calendar(first, again, day)) == [calendar(first), calendar(again, day)]
-        todo = event(name="VTODO")
+        todo = record(name="VTODO")
         assert bodies(calendar(first, todo, day)) == [calendar(first, day), calendar(todo)]
 
     def test_an_item_without_uid_stands_alone(self) -> None:
-        one, two = event("SUMMARY:1", uid=""), event("SUMMARY:2", uid="")
+        one, two = record("SUMMARY:1", uid=""), record("SUMMARY:2", uid="")
         assert bodies(calendar(one, two)) == [calendar(one), calendar(two)]
 
     def test_carries_the_time_zones_along_that_an_item_names(self) -> None:
         a, b, c = zone("A"), zone("B;c"), zone("C")
-        one = event("DTSTART;TZID=A:20260310T1200", "DTEND;X=y;tz", ' id="B;c":2', uid="1")
-        two = event("DTSTART;TZID=Unknown:20260310T1200", uid="2")
+        one = record("DTSTART;TZID=A:20260310T1200", "DTEND;X=y;tz", ' id="B;c":2', uid="1")
+        two = record("DTSTART;TZID=Unknown:20260310T1200", uid="2")
         expected = [calendar(a, b, one), calendar(two)]
         assert bodies(calendar(a, b, c, one, two)) == expected
         assert bodies(calendar(one, two, c, a, b)) == expected
@@ -83,27 +83,27 @@ class TestSplit:
         ["METHOD:PUBLISH", "X-WR-TIMEZONE:A", "NAME:n", "COLOR:red", "x-wr-calname:n", "UID:7"],
     )
     def test_leaves_out_what_is_said_of_the_file(self, line: str) -> None:
-        one, two = event(uid="1"), event(uid="2")
+        one, two = record(uid="1"), record(uid="2")
         assert bodies(calendar(line, one, two)) == [calendar(one), calendar(two)]
 
     @pytest.mark.parametrize("line", ["CALSCALE:GREGORIAN", "X-CALENDARSERVER-ACCESS:PRIVATE"])
     def test_keeps_what_is_said_of_every_item(self, line: str) -> None:
-        one, two = event(uid="1"), event(uid="2")
+        one, two = record(uid="1"), record(uid="2")
         assert bodies(calendar(line, one, two)) == [calendar(line, one), calendar(line, two)]
 
     @pytest.mark.parametrize("eol", ["\n", "\r", "\r\n", "\r\r\n"])
     def test_one_item_is_the_whole_object(self, eol: str) -> None:
-        one = calendar("X-WR-CALNAME:x", zone("A"), event(), event(DAY), eol=eol)
-        two = calendar(event(uid="2"), eol=eol)
+        one = calendar("X-WR-CALNAME:x", zone("A"), record(), record(DAY), eol=eol)
+        two = calendar(record(uid="2"), eol=eol)
         file = b"\xef\xbb\xbf" + eol.encode() + one + eol.encode() + two.rstrip()
         assert bodies(file) == [one, two.rstrip()]
 
     def test_a_message_becomes_the_item_it_is_about(self) -> None:
-        file = calendar("METHOD:REQUEST", zone("A"), event("DTSTART;TZID=A:1"))
-        assert bodies(file) == [calendar(zone("A"), event("DTSTART;TZID=A:1"))]
+        file = calendar("METHOD:REQUEST", zone("A"), record("DTSTART;TZID=A:1"))
+        assert bodies(file) == [calendar(zone("A"), record("DTSTART;TZID=A:1"))]
 
     def test_reads_around_what_is_broken(self) -> None:
-        one, two, cut = event(uid="1"), event(uid="2"), "BEGIN:VEVENT\nUID:cut\nBEGIN:VALARM"
+        one, two, cut = record(uid="1"), record(uid="2"), "BEGIN:VEVENT\nUID:cut\nBEGIN:VALARM"
         assert items(b"junk\r\n" + calendar(one, cut, two)) == [
             ("", "refused"),
             ("VEVENT", "1"),
@@ -124,7 +124,7 @@ class TestSplit:
         ]
 
     def test_says_what_is_of_no_kind(self) -> None:
-        file = calendar(event(), "BEGIN:X-A\nEND:X-A", event(name="VFREEBUSY"), "BEGIN:VTIMEZONE")
+        file = calendar(record(), "BEGIN:X-A\nEND:X-A", record(name="VFREEBUSY"), "BEGIN:VTIMEZONE")
         assert items(file) == [
             ("VEVENT", "1"),
             ("VFREEBUSY", "refused"),
@@ -137,13 +137,13 @@ class TestSplit:
             assert items(file) == []
 
     def test_refuses_utf16_with_a_reason(self) -> None:
-        [piece] = split(calendar(event()).decode().encode("utf-16"))
+        [piece] = split(calendar(record()).decode().encode("utf-16"))
         with pytest.raises(BadItem, match="UTF-16"):
             KINDS["calendar"].parse(piece.body)
 
     def test_knows_the_lines_of_the_file(self) -> None:
-        one = event("DTSTART;TZID=A:1", "SUMMARY:a", " b", uid="1")
-        file = calendar("METHOD:X", one, event("SUMMARY:x", uid="2"), zone("A"))
+        one = record("DTSTART;TZID=A:1", "SUMMARY:a", " b", uid="1")
+        file = calendar("METHOD:X", one, record("SUMMARY:x", uid="2"), zone("A"))
         pieces = list(split(file))
         assert [piece.line for piece in pieces] == [5, 11]
         for piece in pieces:
@@ -153,8 +153,9 @@ class TestSplit:
 
     def test_takes_time_in_proportion(self) -> None:
         for noise in (b"\r" * 200_000, b" \n" * 100_000, b";TZID=" * 50_000, b"X:\n" * 50_000):
-            list(split(calendar(event()) + calendar("METHOD:X", event()).replace(b"UID:1", noise)))
-        many = "\n".join(event(uid=str(n)) for n in range(5000))
+            broken = calendar("METHOD:X", record()).replace(b"UID:1", noise)
+            list(split(calendar(record()) + broken))
+        many = "\n".join(record(uid=str(n)) for n in range(5000))
         assert len(list(split(calendar(zone("A"), many)))) == 5000
 
     @given(
@@ -189,9 +190,9 @@ class TestJoin:
         return file
 
     def test_makes_one_calendar_with_each_time_zone_once(self) -> None:
-        one = event("DTSTART;TZID=A:1", uid="1")
-        two = event("DTSTART;TZID=A:1", "DTEND;TZID=B:1", uid="2")
-        todo = event(uid="3", name="VTODO")
+        one = record("DTSTART;TZID=A:1", uid="1")
+        two = record("DTSTART;TZID=A:1", "DTEND;TZID=B:1", uid="2")
+        todo = record(uid="3", name="VTODO")
         objects = [
             calendar(zone("A"), one),
             calendar(zone("A"), zone("B"), two, eol="\n"),
@@ -203,7 +204,7 @@ class TestJoin:
         assert file.startswith(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Stillhere")
 
     def test_keeps_time_zones_apart_that_differ(self) -> None:
-        one, two = event("DTSTART;TZID=A:1", uid="1"), event("DTSTART;TZID=A:1", uid="2")
+        one, two = record("DTSTART;TZID=A:1", uid="1"), record("DTSTART;TZID=A:1", uid="2")
         other = calendar(zone("A", "+0200"), two)
         file = self.check([calendar(zone("A"), one), other])
         assert file.endswith(other)
@@ -213,14 +214,14 @@ class TestJoin:
 
     def test_takes_the_first_of_the_time_zones_that_everybody_knows(self) -> None:
         lines = "DTSTART;TZID=Europe/Berlin:1"
-        first = calendar(zone("Europe/Berlin"), event(lines, uid="1"))
-        second = calendar(zone("Europe/Berlin", "+0099"), event(lines, uid="2"))
+        first = calendar(zone("Europe/Berlin"), record(lines, uid="1"))
+        second = calendar(zone("Europe/Berlin", "+0099"), record(lines, uid="2"))
         assert self.check([first, second]).count(b"TZID:Europe/Berlin") == 1
 
     @pytest.mark.parametrize("line", ["CALSCALE:OTHER", "X-CALENDARSERVER-ACCESS:PRIVATE"])
     def test_keeps_apart_what_says_something_of_its_own(self, line: str) -> None:
-        private = calendar(line, event(uid="1"))
-        file = self.check([calendar(event(uid="2")), private])
+        private = calendar(line, record(uid="1"))
+        file = self.check([calendar(record(uid="2")), private])
         assert file.endswith(private)
 
     def test_of_nothing_is_an_empty_calendar(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.kinds.calendars import calendar, event, zone
+from tests.kinds.objects import calendar, record, zone
 
 from stillhere.kinds.ical_revision import revision_of, says_nothing_new
 from stillhere.kinds.item import BadItem
@@ -26,22 +26,22 @@ class TestRevision:
         ],
     )
     def test_knows_the_newer_one(self, older: list[str], newer: list[str]) -> None:
-        assert "" < revision_of(calendar(event(*older))) < revision_of(calendar(event(*newer)))
+        assert "" < revision_of(calendar(record(*older))) < revision_of(calendar(record(*newer)))
 
     def test_a_changed_day_makes_the_series_newer(self) -> None:
-        series = event(OLD)
-        assert revision_of(calendar(series)) < revision_of(calendar(series, event(DAY, NEW)))
+        series = record(OLD)
+        assert revision_of(calendar(series)) < revision_of(calendar(series, record(DAY, NEW)))
 
     @pytest.mark.parametrize("lines", [[], ["SEQUENCE:3"], ["LAST-MODIFIED:today"], ["CREATED:1"]])
     def test_is_empty_where_nobody_can_tell(self, lines: list[str]) -> None:
-        assert revision_of(calendar(zone("A") + f"\n{NEW}", event(*lines))) == ""
+        assert revision_of(calendar(zone("A") + f"\n{NEW}", record(*lines))) == ""
 
     def test_refuses_what_is_no_object(self) -> None:
         with pytest.raises(BadItem):
             revision_of(b"junk")
 
 
-MINE = calendar(event("SUMMARY:Lunch", "DTSTART;TZID=A:1", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a"))
+MINE = calendar(record("SUMMARY:Lunch", "DTSTART;TZID=A:1", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a"))
 
 
 class TestNothingNew:
@@ -52,7 +52,7 @@ class TestNothingNew:
             MINE.replace(b"UID", b"DTSTAMP:20270101T000000Z\r\nSEQUENCE:7\r\nUID"),
             MINE.replace(b"SUMMARY:Lunch\r\n", b"").replace(b"END:VE", b"summary:Lunch\r\nEND:VE"),
             MINE.replace(b"SUMMARY:Lunch\r\n", b""),
-            MINE.replace(b"-//T", b"-//Other"),
+            MINE.replace(b"-//tests", b"-//Other"),
             MINE.replace(b"BEGIN:VE", zone("A").replace("\n", "\r\n").encode() + b"\r\nBEGIN:VE"),
             MINE.replace(b"TZID=A", b'TZID="A"'),
         ],
@@ -79,7 +79,7 @@ class TestNothingNew:
 
     def test_an_alarm_counts_as_a_whole(self) -> None:
         def alarms(*triggers: str) -> bytes:
-            return calendar(event(*(f"BEGIN:VALARM\n{one}\nEND:VALARM" for one in triggers)))
+            return calendar(record(*(f"BEGIN:VALARM\n{one}\nEND:VALARM" for one in triggers)))
 
         assert says_nothing_new(alarms("A:1"), alarms("A:2", "A:1"))
         assert not says_nothing_new(alarms("A:1\nB:2"), alarms("A:1", "B:2"))

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kinds import calendars
-from tests.kinds.objects import at, calendar, component
+from tests.kinds.objects import at, calendar, component, fill_in, real_files
 
 from stillhere.errors import BadInput
 from stillhere.kinds.busy import FreeBusy
@@ -112,11 +111,11 @@ def test_nonsense_has_an_answer(
 @pytest.mark.real
 @pytest.mark.parametrize("filled_in", [True, False])
 def test_real_files_have_an_answer(shared_data: Path, filled_in: bool) -> None:
-    files = calendars.real_files(shared_data)
+    files = real_files(shared_data)
     assert files
     for file in files:
         body = file.read_bytes()
-        body = calendars.fill_in(body) if filled_in else body
+        body = fill_in(body) if filled_in else body
         for when in (TimeRange(at("20260301"), at("20260401")), TimeRange(None, at("20260701"))):
             answer(body, "VEVENT", when, UTC)
 
@@ -128,8 +127,8 @@ def test_a_year_has_all_that_real_files_hold(shared_data: Path) -> None:
         "VCALENDAR",
         components=(CompFilter("VEVENT", time_range=TimeRange(at("20200101"), at("20320101"))),),
     )
-    for file in calendars.real_files(shared_data):
-        body = calendars.fill_in(file.read_bytes())
+    for file in real_files(shared_data):
+        body = fill_in(file.read_bytes())
         try:
             root = read_component(body)
         except BadInput:
