@@ -137,6 +137,44 @@ def test_what_was_in_a_first_collection_is_there_again_though_its_own_record_is_
             assert [record.href for record in shelf.records(kind.first[0])] == ["a.ics"]
 
 
+def test_what_a_record_is_and_when_is_as_its_body_says(service: Service) -> None:
+    """Its digest proves the body; what stands beside it nothing does, and a month's calendar that
+    lacks an event is a phone that drops it."""
+    kind = KINDS["calendar"]
+    event = (
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//T//T//EN\r\nBEGIN:VEVENT\r\nUID:a\r\n"
+        b"DTSTAMP:20260101T000000Z\r\nDTSTART:20260301T100000Z\r\nDTEND:20260301T110000Z\r\n"
+        b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    item = kind.parse(event)
+
+    def write(shelf: ShelfWrite) -> None:
+        begin(kind, shelf)
+        shelf.put(
+            *(kind.first[0], "a.ics", event),
+            uid=item.uid,
+            component=item.component,
+            media_type=item.media_type,
+            span=item.span,
+        )
+
+    def after(working: Working, made: Zoe) -> None:
+        working.store.write(working.store.accounts.find("anna"), kind.name, write).result(60)
+
+    with lost(service, others, after) as (working, _, core):
+        sql = sqlite3.connect(core.filed().path)
+        with sql:
+            sql.execute(
+                "UPDATE records SET starts = 5, ends = 6, uid = 'b', component = 'WEVENT'"
+                " WHERE href = 'a.ics'"
+            )
+        sql.close()
+        salvaged(working, core)
+        with working.store.read(working.store.accounts.find("anna"), kind.name) as shelf:
+            (record,) = shelf.records(kind.first[0])
+        assert (record.uid, record.component, record.span) == ("a", "VEVENT", item.span)
+
+
 def test_it_says_whence_it_came(service: Service) -> None:
     with behind(service, others, zoe) as (working, ((account, _),), core):
         salvaged(working, core)

@@ -25,6 +25,7 @@ import msgspec
 
 from stillhere.errors import Closed, Damaged, NotFound
 from stillhere.kinds import KINDS
+from stillhere.kinds.item import BadItem
 from stillhere.recovery.accept import last_word, read_words, stands_in
 from stillhere.recovery.salvage.heal import whence_of
 from stillhere.recovery.salvage.login import PROFILE, may_let_in
@@ -83,7 +84,7 @@ def merge(store: Store, salvage: Salvage, only: Shelf | None = None) -> Merged:
             shelf = index.shelf(row.shelf)
             name = row.record[:2]
             if shelf in batch and newest[shelf].get(name) == row.record:
-                rows[shelf][name] = row
+                rows[shelf][name] = _as_its_body_says(shelf[1], row)
         for shelf, found in rows.items():
             restored = _read_restored(store.core, shelf)
             ordered = sorted(found.values(), key=_in_order)
@@ -99,6 +100,21 @@ def merge(store: Store, salvage: Salvage, only: Shelf | None = None) -> Merged:
                         done = Merged(closed=len(rows_now))
                     merged = merged.plus(done)
     return merged
+
+
+def _as_its_body_says(kind: str, row: RecordRow) -> RecordRow:
+    """A record whose body says what it is and when: that is proven, and what stands beside it is
+    not. What can't be read as one of its kind stays as it was found."""
+    if kind not in KINDS or not row.record.collection or row.body is None:
+        return row
+    try:
+        uid, _, component, media_type, span = KINDS[kind].parse(row.body)
+    except BadItem:
+        return row
+    record = row.record._replace(uid=uid, component=component, media_type=media_type)
+    return row._replace(
+        record=record._replace(starts=span.starts, ends=span.ends, exact=int(span.exact))
+    )
 
 
 class _Known(NamedTuple):
