@@ -1,7 +1,12 @@
 """The crash harness finds what it looks for: a model that never objects proves nothing."""
 
+from email.message import Message
+
 import pytest
+from tests.crashing.forms import COMPONENTS, FORMS, is_in_month
+from tests.crashing.homes import Homemaker
 from tests.crashing.model import Model
+from tests.live.client import Answer, Login
 
 HREF = "one.vcf"
 
@@ -96,3 +101,54 @@ def test_a_round_goes_on_from_what_the_last_one_found(model: Model) -> None:
     model.settle({HREF: b"new"}, {})
     model.settle({HREF: b"old"}, {})
     assert found(model) == ["an older revision than the acknowledged one"]
+
+
+class Told:
+    """A connection whose server says of a home what a test has it say."""
+
+    def __init__(self, **calendars: bytes) -> None:
+        self.calendars = calendars
+
+    def ask(self, method: str, path: str, body: bytes = b"", **_: str) -> Answer:
+        lines = "".join(
+            f"<D:response><D:href>{path}{name}/</D:href><C:comp name='{component.decode()}'/>"
+            "</D:response>"
+            for name, component in self.calendars.items()
+        )
+        spaces = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+        text = f"<D:multistatus {spaces}>{lines}</D:multistatus>"
+        return Answer(207, Message(), text.encode())
+
+
+@pytest.fixture
+def homemaker() -> Homemaker:
+    return Homemaker(Login("anna", "x"), "seed")
+
+
+def look(homemaker: Homemaker, **calendars: bytes) -> list[str]:
+    assert homemaker.look(Told(**calendars))
+    return found(homemaker.model)
+
+
+def test_a_home_that_has_what_it_must_have(homemaker: Homemaker) -> None:
+    assert look(homemaker, **COMPONENTS) == []
+    assert look(homemaker, **COMPONENTS) == []
+
+
+def test_a_home_that_is_listed_in_part(homemaker: Homemaker) -> None:
+    part = {name: body for name, body in COMPONENTS.items() if name != "notes"}
+    assert look(homemaker, **part) == ["an acknowledged write is missing"]
+
+
+def test_a_calendar_that_nobody_made(homemaker: Homemaker) -> None:
+    assert look(homemaker, **COMPONENTS, made=b"VEVENT") == ["present though never sent"]
+
+
+def test_a_calendar_that_takes_something_else(homemaker: Homemaker) -> None:
+    assert look(homemaker, **COMPONENTS | {"tasks": b"VEVENT"}) == ["present though never sent"]
+
+
+def test_the_months_of_an_event_follow_from_its_version() -> None:
+    form = FORMS["calendar"]
+    assert [is_in_month(form.item("u", 28 * 4 + 336, ""), n) for n in (4, 5, 6)] == [0, 1, 0]
+    assert [is_in_month(form.item("u", 28 * 4, ""), n) for n in (4, 5, 7, 8)] == [0, 1, 1, 0]
