@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.kinds.objects import calendar, component
 from tests.recovery.history import kept_revisions
 
 from stillhere.kinds import KINDS
@@ -47,7 +48,8 @@ SINCE = seq_of(2, 1)
         (card("Ana"), card("Ana"), SINCE, None, Fate.LEAVE),
         (card("Anna", rev=NEW), card("Ana", rev=OLD), SINCE, None, Fate.REVISE),
         (card("Anna", rev=OLD), card("Ana", rev=NEW), END - 1, END, Fate.KEEP),
-        (card("Anna", rev=OLD), card("Ana", rev=OLD), END - 1, END, Fate.LEAVE),
+        (card("Ana", rev=OLD), card("Ana", "TEL:1", rev=OLD), END - 1, END, Fate.LEAVE),
+        (card("Anna", rev=OLD), card("Ana", rev=OLD), END - 1, END, Fate.KEEP),
         (card("Anna", rev=NEW), card("Ana"), SINCE, END, Fate.KEEP),
         (card("Anna"), card("Ana"), END - 1, END, Fate.REVISE),
         (card("Anna"), card("Ana"), END - 1, None, Fate.KEEP),
@@ -67,6 +69,13 @@ def test_the_fate_of_a_card_whose_uid_is_here(
     theirs: bytes, ours: bytes, seq: int, end: int | None, fate: Fate
 ) -> None:
     assert decide(CONTACTS, theirs, record(ours, seq), ours, end) is fate
+
+
+def test_an_event_that_says_more_without_a_new_time_is_kept() -> None:
+    ours = calendar(component("VEVENT", "UID:u1 | DTSTAMP:20260101T000000Z | SUMMARY:Tea"))
+    theirs = ours.replace(b"Tea", b"Tea at five")
+    assert decide(KINDS["calendar"], theirs, record(ours), ours, END) is Fate.KEEP
+    assert decide(KINDS["calendar"], ours + b"\r\n", record(ours), ours, END) is Fate.LEAVE
 
 
 def test_the_fate_of_new_held_and_deleted_ones() -> None:

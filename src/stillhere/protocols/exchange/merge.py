@@ -7,8 +7,9 @@ of its export
     the UID was deleted here                it stays deleted; other bytes are kept in the history
     the same bytes are here                 proven
     its body is missing here                healed, by the same bytes or as another revision
-    both have a REV                         the newer one counts, an older one goes into the history
-    it says nothing that ours does not      left: exports write cards in another form
+    both tell when they were changed        a newer one counts
+    it says nothing that ours does not      left: exports write items in another form
+    both tell                               one that is not newer goes into the history
     the device was ahead when the core was
     lost, and ours has not changed since    a new revision; ours goes into the history
     otherwise                               ours stays, and the device's is kept in the history
@@ -82,7 +83,7 @@ def decide(
     theirs, mine = kind.revision_of(item), kind.revision_of(body)
     if theirs and mine and theirs > mine:
         return Fate.REVISE
-    if (theirs and theirs == mine) or kind.says_nothing_new(item, body):
+    if kind.says_nothing_new(item, body):
         return Fate.LEAVE
     if theirs and mine:
         return Fate.KEEP
