@@ -80,9 +80,10 @@ def test_stored_periods_count_by_their_type() -> None:
 
 def test_an_event_whose_body_is_not_found_is_tentative_where_it_is_known_when() -> None:
     busy = FreeBusy(at("20260105"), at("20260106"), UTC)
-    assert busy.add_held(Span(at("20260105T09"), at("20260105T10")))
-    assert busy.add_held(Span(at("20250105T09"), at("20250105T10"), exact=False))
-    assert not busy.add_held(Span(at("20250105T09"), at("20270105T10"), exact=False))
+    assert busy.add_held("VEVENT", Span(at("20260105T09"), at("20260105T10")))
+    assert busy.add_held("VEVENT", Span(at("20250105T09"), at("20250105T10"), exact=False))
+    assert busy.add_held("VTODO", Span(at("20250105T09"), at("20270105T10"), exact=False))
+    assert not busy.add_held("VEVENT", Span(at("20250105T09"), at("20270105T10"), exact=False))
     assert busy.periods(TENTATIVE) == [(at("20260105T09"), at("20260105T10"))]
     assert busy.periods(BUSY) == []
 

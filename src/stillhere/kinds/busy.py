@@ -47,9 +47,11 @@ class FreeBusy:
         except (BadInput, *UNREADABLE):
             pass
 
-    def add_held(self, span: Span) -> bool:
-        """Counts an event whose body is not found, as tentative; False where its span does not
-        tell when it is."""
+    def add_held(self, component: str, span: Span) -> bool:
+        """Counts an object whose body is not found, an event as tentative; False where its span
+        does not tell when that is."""
+        if component != "VEVENT":
+            return True
         if span.exact:
             self._add(TENTATIVE, span.starts, span.ends)
         return span.exact or span.ends <= self._lo or span.starts >= self._hi

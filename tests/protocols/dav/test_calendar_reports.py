@@ -208,3 +208,13 @@ class TestBusy:
         phone.hold("weekly.ics")
         answer = self.ask(phone, "20261109T000000Z", "20261111T000000Z")
         assert answer.status == 503
+
+    def test_to_dos_make_nobody_busy_and_held_ones_neither(self, phone: Device) -> None:
+        tasks = phone.at("tasks")
+        assert tasks.put("t.ics", event("t", "Water", component="VTODO")).status == 201
+        assert tasks.put("u.ics", event("u", "Any", "SUMMARY:x", component="VTODO")).status == 201
+        told = self.ask(tasks, NOVEMBER, DECEMBER).body
+        tasks.hold("t.ics", "u.ics")
+        assert b"FREEBUSY" not in told.replace(b"VFREEBUSY", b"")
+        answer = self.ask(tasks, NOVEMBER, DECEMBER)
+        assert (answer.status, answer.body.count(b"\nFREEBUSY")) == (200, 0)

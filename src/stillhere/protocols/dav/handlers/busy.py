@@ -32,6 +32,6 @@ def _look(request: Request, shelf: Shelf, asked: TimeRange) -> Answer:
         bounds.go_on()
         if body is not None:
             found.add(body)
-        elif not found.add_held(record.span):
+        elif not found.add_held(record.component, record.span):
             return held()
     return Answer(200, _CALENDAR, found.write(PRODID, int(time())))
