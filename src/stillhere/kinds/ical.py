@@ -45,7 +45,9 @@ def parse(data: bytes, component: str) -> Item:
         _refuse_several(data, records, uid)
     if len(uid) > MAX_UID:
         raise BadItem(f"the UID is longer than {MAX_UID} characters")
-    return Item(uid, _name_of(records), component, MEDIA_TYPE % component, span_of(calendar))
+    is_part = all(one.first("RECURRENCE-ID") for one in records)
+    media_type, span = MEDIA_TYPE % component, span_of(calendar)
+    return Item(uid, _name_of(records), component, media_type, span, is_part)
 
 
 def is_record(name: str) -> bool:

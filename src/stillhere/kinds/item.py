@@ -37,7 +37,8 @@ ALWAYS = Span(-MOMENTS, MOMENTS)
 class Item(NamedTuple):
     """What is known of one record; ``uid`` and ``name`` are empty when it has none.
 
-    ``name`` is what a person would call it, ``media_type`` what to give it out as.
+    ``name`` is what a person would call it, ``media_type`` what to give it out as. One that
+    ``is_part`` is single days of a series without the series.
     """
 
     uid: str
@@ -45,6 +46,7 @@ class Item(NamedTuple):
     component: str
     media_type: str
     span: Span = NO_SPAN
+    is_part: bool = False
 
 
 class Piece(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.kinds.objects import calendar, component
 
 from stillhere.errors import BadInput, NotFound
 from stillhere.protocols.exchange.export import export
@@ -152,3 +153,21 @@ def test_a_calendar_that_has_the_name_of_the_first_list_gets_no_to_dos(
     assert [one.reason for one in result.refused] == ["tasks is for events, and this is a to-do"]
     with store.read(ana, "tasks") as shelf:
         assert shelf.collections() == []
+
+
+def test_a_single_day_takes_the_place_of_no_series(store: Store, ana: bytes) -> None:
+    def keep(*components: str) -> Imported:
+        return load(
+            store, ana, None, read_items("f.ics", calendar(*components)), most_bytes=1 << 20
+        )
+
+    series = component("VEVENT", "UID:u | DTSTART:20260105T090000Z | RRULE:FREQ=DAILY")
+    day = component("VEVENT", "UID:u | RECURRENCE-ID:20260106T090000Z | DTSTART:20260106T100000Z")
+    other = day.replace("UID:u", "UID:other")
+    assert keep(series).added == 1
+    assert keep(other).added == 1
+    result = keep(day)
+    assert (result.added, result.updated) == (0, 0)
+    assert "single days" in result.refused[0].reason
+    assert keep(other).unchanged == 1
+    assert keep(series, day).updated == 1

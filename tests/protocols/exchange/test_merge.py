@@ -78,6 +78,17 @@ def test_an_event_that_says_more_without_a_new_time_is_kept() -> None:
     assert decide(KINDS["calendar"], ours + b"\r\n", record(ours), ours, END) is Fate.LEAVE
 
 
+def test_a_single_day_takes_the_place_of_no_series() -> None:
+    day = "UID:u1 | RECURRENCE-ID:20260106T090000Z | SEQUENCE:9 | DTSTAMP:20260201T000000Z"
+    theirs = calendar(component("VEVENT", day))
+    ours = calendar(component("VEVENT", "UID:u1 | DTSTAMP:20260101T000000Z | RRULE:FREQ=DAILY"))
+    events = KINDS["calendar"]
+    assert decide(events, theirs, record(ours), ours, END) is Fate.KEEP
+    assert decide(events, theirs, record(ours, state=State.HELD), None, END) is Fate.KEEP
+    assert decide(events, theirs, record(theirs, state=State.HELD), None, END) is Fate.HEAL
+    assert decide(events, theirs, None, None, END) is Fate.ADD
+
+
 def test_the_fate_of_new_held_and_deleted_ones() -> None:
     ours = card("Ana")
     assert decide(CONTACTS, ours, None, None, None) is Fate.ADD

@@ -33,7 +33,8 @@ def test_what_is_there_is_left_and_what_differs_is_updated_where_it_is() -> None
 
 
 def test_a_held_record_is_written_again() -> None:
-    done = plan([ONE], {"uid-1": Known("held.vcf", b"")}, {"held.vcf"})
+    lost = known("held.vcf", b"one")._replace(held=True)
+    done = plan([ONE], {"uid-1": lost}, {"held.vcf"})
     assert done.steps == [Step(ONE, "held.vcf", False)]
 
 

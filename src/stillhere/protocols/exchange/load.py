@@ -59,6 +59,7 @@ def load(
             device="operator",
         ).result()
         result.unchanged += done.unchanged
+        result.refused += done.refused
         for step in done.steps:
             if step.new:
                 result.added += 1
@@ -104,9 +105,6 @@ class _Target:
     def _list(self, shelf: ShelfWrite) -> None:
         make_collection(shelf, self._name)
         records = shelf.records(self._name)
-        # An unchanged held body must be written once more: that is what heals it.
-        self._known = {
-            r.uid: Known(r.href, r.digest if r.state == State.PRESENT else b"") for r in records
-        }
+        self._known = {r.uid: Known(r.href, r.digest, r.state == State.HELD) for r in records}
         self._taken = {r.href for r in records}
         self._position = shelf.last_seq

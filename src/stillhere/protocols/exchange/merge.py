@@ -6,6 +6,7 @@ of its export
     the UID is not here                     added
     the UID was deleted here                it stays deleted; other bytes are kept in the history
     the same bytes are here                 proven
+    it is single days of a series           kept in the history; a series is not written over
     its body is missing here                healed, by the same bytes or as another revision
     both tell when they were changed        a newer one counts
     it says nothing that ours does not      left: exports write items in another form
@@ -75,6 +76,8 @@ def decide(
     same = ours.digest == sha256(item).digest()
     if ours.state == State.DELETED:
         return Fate.STAY_DELETED
+    if not same and kind.parse(item).is_part and not (body and kind.parse(body).is_part):
+        return Fate.KEEP
     if ours.state == State.HELD:
         return Fate.HEAL
     assert body is not None

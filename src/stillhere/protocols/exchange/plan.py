@@ -45,10 +45,12 @@ class Refused(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the collection has under a UID: the name of the record and the digest of its body."""
+    """What the collection has under a UID: the name of the record, the digest of its body, and
+    whether that is missing."""
 
     href: str
     digest: bytes
+    held: bool = False
 
 
 class Step(NamedTuple):
@@ -61,14 +63,16 @@ class Step(NamedTuple):
 
 @dataclass
 class Plan:
-    """What to write, and how many items are there already, byte for byte."""
+    """What to write, what would take too much away, and how many items are there already, byte
+    for byte."""
 
     steps: list[Step] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     unchanged: int = 0
 
 
 def plan(pieces: Iterable[Piece], there: dict[str, Known], taken: set[str]) -> Plan:
-    """Decides for each item: add, update or leave.
+    """Decides for each item: add, update, leave or refuse.
 
     `there` maps UIDs to what the collection has, `taken` holds every href in use; the UIDs of
     `pieces` differ (see `sort_out`).
@@ -81,9 +85,15 @@ def plan(pieces: Iterable[Piece], there: dict[str, Known], taken: set[str]) -> P
             href = name_for(piece, names)
             names.add(href)
             result.steps.append(Step(piece, href, new=True))
-        elif known.digest == hashlib.sha256(piece.body).digest():
+            continue
+        same = known.digest == hashlib.sha256(piece.body).digest()
+        if same and not known.held:
             result.unchanged += 1
+        elif piece.item.is_part and not same:
+            reason = f"it is single days of a series, and another {_word(piece)} here has its UID"
+            result.refused.append(Refused(piece.source, piece.line, reason))
         else:
+            # The same bytes, too, where they are missing: that is what heals them.
             result.steps.append(Step(piece, known.href, new=False))
     return result
 
@@ -103,7 +113,7 @@ def sort_out(
         if isinstance(piece, Refused):
             refused.append(piece)
             continue
-        word = KINDS[piece.kind].words[0]
+        word = _word(piece)
         if len(piece.body) > most_bytes:
             reason = f"it has {len(piece.body):,} bytes, and a {word} may have {most_bytes:,}"
             refused.append(Refused(piece.source, piece.line, reason))
@@ -128,3 +138,7 @@ def name_for(piece: Piece, taken: set[str]) -> str:
     while href in taken:
         href, number = f"{stem}-{number}{suffix}", number + 1
     return href
+
+
+def _word(piece: Piece) -> str:
+    return KINDS[piece.kind].words[0]
