@@ -282,7 +282,7 @@ class Accounts:
 
 def begin(kind: Kind, shelf: ShelfWrite) -> None:
     """Have the first collection of a kind on a shelf that has had none."""
-    if not shelf.last_seq:
+    if not shelf.position(""):
         shelf.put_collection(*kind.first, kind.collection)
 
 

@@ -6,6 +6,8 @@ from urllib.parse import unquote
 import pytest
 from tests.protocols.dav.service import CAL, Answer, D, Device, Service, event
 
+from stillhere.store import LOST_TAIL, ShelfWrite
+
 COMPONENTS = {"calendar": "VEVENT", "tasks": "VTODO", "notes": "VJOURNAL"}
 
 
@@ -57,6 +59,18 @@ class TestHome:
         assert make(device, "notes", "VEVENT").status == 201
         assert device.look().body.count(b"/notes/</D:href>") == 1
         assert takes(device, "notes") == ["VEVENT"]
+
+    def test_what_is_noted_of_a_shelf_does_not_keep_its_first_calendar_away(
+        self, service: Service
+    ) -> None:
+        """A phone that knows of a calendar which a lost tail had asked for it before it looked."""
+        device = service.person().at("calendar")
+
+        def note(shelf: ShelfWrite) -> None:
+            shelf.note(LOST_TAIL, {"collection": "calendar", "token": 7, "end": 0})
+
+        service.store.write(device.account, "calendar", note).result()
+        assert f"{unquote(device.home)}calendar/" in device.look().found
 
     def test_a_calendar_that_was_deleted_does_not_come_back(self, phone: Device) -> None:
         assert phone.ask("DELETE", phone.at("notes").book).status == 204

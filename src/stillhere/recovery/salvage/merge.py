@@ -260,13 +260,13 @@ def _merge(restored: Restored, rows: list[RecordRow], whence: str, shelf: ShelfW
 
 
 def _find_books(shelf: ShelfWrite, rows: list[RecordRow]) -> set[str]:
-    """The collections that rows can go into. A blank shelf gets its first one where they lie in
-    that: its own record may be what is lost."""
+    """The collections that rows can go into. A shelf that has had none gets its first one where
+    they lie in that: its own record may be what is lost."""
     books = {collection.name for collection in shelf.collections()} | {""}
     if shelf.kind == ACCOUNT:
         return books | {CREDENTIALS, DEVICES}  # which have no records of their own
     first, _ = KINDS[shelf.kind].first
-    if not shelf.last_seq and any(row.record.collection == first for row in rows):
+    if not shelf.position("") and any(row.record.collection == first for row in rows):
         begin(KINDS[shelf.kind], shelf)
         books.add(first)
     return books

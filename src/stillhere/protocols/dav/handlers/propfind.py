@@ -58,7 +58,7 @@ async def _in_home(request: Request) -> list[Subject]:
     assert home is not None
     kinds = await enter_all(request.store, request.seat.login.account, home)
     shelves = [request.of_kind(kind) for kind in kinds]
-    if blank := [about for about in shelves if not about.read(lambda shelf: shelf.last_seq)]:
+    if blank := [about for about in shelves if not about.read(lambda shelf: shelf.position(""))]:
         async with request.making:
             for about in blank:
                 await _begin(about, shelves)
@@ -70,8 +70,8 @@ async def _in_home(request: Request) -> list[Subject]:
 
 
 async def _begin(request: Request, shelves: list[Request]) -> None:
-    """Have the first collection on a shelf to which nothing was ever written, when a device
-    looks there for the first time; unless another shelf of its home has one of that name."""
+    """Have the first collection on a shelf that has had none, when a device looks there for the
+    first time; unless another shelf of its home has one of that name."""
     kind = KINDS[request.kind]
     name, _ = kind.first
     if not any(about.read(lambda shelf: shelf.record("", name)) for about in shelves):
