@@ -57,6 +57,14 @@ def test_conditions_and_uids_hold(phone: Device, work: str) -> None:
     assert b"work/twin.vcf" in answer.body
 
 
+def test_a_copy_without_depth_is_of_the_book_alone(phone: Device) -> None:
+    phone.put("a.vcf", card("u1"))
+    to = phone.at("contacts", "shallow")
+    copied = phone.ask("COPY", phone.book, destination=to.book, depth="0")
+    assert copied.status == 201
+    assert to.listed(to.sync()) == {}
+
+
 def test_elsewhere_is_refused(phone: Device, service: Service) -> None:
     phone.put("a.vcf", card("u1"))
     other = service.person()

@@ -28,12 +28,14 @@ from stillhere.store import Record, ShelfWrite, State
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What goes where; ``overwrite`` says whether something there may be replaced, ``component``
-    what a collection's own record is."""
+    """What goes where; ``shallow`` a collection without its items (RFC 4918, 9.8.3);
+    ``overwrite`` says whether something there may be replaced, ``component`` what a collection's
+    own record is."""
 
     source: Place
     target: Place
     moves: bool
+    shallow: bool
     overwrite: bool
     conditions: Conditions
     home: str
@@ -63,6 +65,7 @@ async def transfer(request: Request) -> Answer:
         source,
         target,
         request.method == "MOVE",
+        request.method == "COPY" and request.depth(missing=None) == 0,
         request.headers.get(b"overwrite", b"T").strip().upper() != b"F",
         request.conditions(),
         request.home,
@@ -129,7 +132,7 @@ def _send_collection(shelf: ShelfWrite, plan: Transfer) -> Answer:
     there = shelf.collection(target.collection)
     if there is not None and not plan.overwrite:
         return _occupied()
-    items = shelf.all_bodies(source.collection)
+    items = [] if plan.shallow else shelf.all_bodies(source.collection)
     replaced = shelf.records(target.collection)
     if any(r.state == State.HELD for r in (*(record for record, _ in items), *replaced)):
         return held()
