@@ -24,6 +24,7 @@ from tests.guard.calendars import (
     item,
     looking_for,
     lost,
+    make,
     within,
 )
 from tests.protocols.dav.service import (
@@ -186,7 +187,9 @@ class TestClosed:
         device.change_shelf("closed", "unproven", "notes")
         assert is_503(device.look())
         device.change_shelf("closed", "", "notes")
-        assert {device.propfind(device.at(kind).book).status for kind in COMPONENTS} == {404}
+        for kind in COMPONENTS:
+            with service.store.read(device.account, kind) as shelf:
+                assert shelf.last_seq == 0
         assert len(device.look().found) == 1 + len(COMPONENTS)
 
 
@@ -236,6 +239,45 @@ class TestTokens:
             assert is_503(device.at(other).sync())
         assert all(is_503(answer) for answer in every_request_below(device.at(kind)))
         assert is_503(device.propfind("/.well-known/caldav"))
+
+    def test_a_collection_of_a_lost_tail_is_not_announced_as_deleted(self, phone: Device) -> None:
+        """A device asks for the collection that it knows; what nobody knows of is no 404."""
+        made = make(phone, "of-the-tail")
+        self.recover(phone)
+        phone.service.store.install(
+            lambda sql: sql.execute("DELETE FROM records WHERE href = 'of-the-tail'")
+        ).result()
+        token = self.token_of(made, seq_of(0, 1 << 30))
+        for _ in range(2):
+            assert is_503(made.sync(token))
+        [(_, _, body)] = phone.kept()
+        assert msgspec.msgpack.decode(body)["collection"] == "of-the-tail"
+        assert made.sync("").status == 404
+
+    def test_a_collection_that_was_deleted_is_404_whatever_the_token(self, phone: Device) -> None:
+        made = make(phone, "gone")
+        token = made.sync().token
+        assert made.ask("DELETE", made.book).status == 204
+        assert made.sync(token).status == 404
+        assert phone.kept() == []
+
+    @pytest.mark.parametrize("kind", COMPONENTS)
+    def test_a_first_collection_of_a_lost_tail_is_there_again(
+        self, own_service: Service, kind: str
+    ) -> None:
+        """Its shelf came back as one to which nothing was ever written."""
+        device = own_service.person().at(kind)
+        for path in (device.book, f"{device.book}a.ics"):
+            answer = device.propfind(path, "<getetag/>")
+            assert answer.status == (207 if path == device.book else 404)
+        assert device.ask("DELETE", device.book).status == 204
+        assert device.propfind(device.book, "<getetag/>").status == 404
+
+    def test_who_makes_a_first_collection_is_not_told_that_it_is_there(
+        self, own_service: Service
+    ) -> None:
+        device = own_service.person().at("tasks")
+        assert device.ask("MKCALENDAR", device.book).status == 201
 
     def test_a_token_that_is_not_its_own_is_400_by_name(self, phone: Device) -> None:
         others = [phone.at(kind).sync().token for kind in COMPONENTS if kind != phone.kind]

@@ -95,9 +95,17 @@ class ShelfWrite(RowShelf):
         ).fetchone()
         return row is not None
 
+    def has_noted(self, what: str, detail: dict[str, str | int]) -> bool:
+        """Whether this very piece of evidence is with the shelf."""
+        row = self._sql.execute(
+            "SELECT 1 FROM notes WHERE shelf = ? AND op = ? AND body = ?",
+            (self._row.id, int(Op.NOTE), _note(what, detail)),
+        ).fetchone()
+        return row is not None
+
     def note(self, what: str, detail: dict[str, str | int]) -> None:
         """Keep a piece of evidence with the shelf (a token of a lost tail, …)."""
-        body = msgspec.msgpack.encode({"what": what} | detail)
+        body = _note(what, detail)
         digest = hashlib.sha256(body).digest()
         self._change(Op.NOTE, "", "", "", "", "", digest, body, len(body))
 
@@ -211,6 +219,10 @@ class ShelfWrite(RowShelf):
         return Record(
             collection, href, seq, state, uid, component, media_type, size, digest, self._now, *when
         )
+
+
+def _note(what: str, detail: dict[str, str | int]) -> bytes:
+    return msgspec.msgpack.encode({"what": what} | detail)
 
 
 def apply_changes(connection: sqlite3.Connection, row: ShelfRow, changes: Sequence[Change]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.kinds.calendars import fill_in, real_files
+from tests.kinds.objects import fill_in, real_files
 from tests.kinds.test_calendar import REFUSED
 from tests.protocols.dav.service import CAL, NAMESPACES, Device, Service
 

@@ -45,6 +45,7 @@ from stillhere.store import BadLogin, Login, Store, Throttled
 FENCED_RETRY_S = 3600
 MISSING_RETRY_S = 60
 READING_THREADS = 2
+MAKING = ("MKCOL", "MKCALENDAR")
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
@@ -130,12 +131,13 @@ class Door:
         seat = seat_of(login)
         if place.owner and not seat.owns(place.owner):
             return refusal(403, "Forbidden", "this path is not yours")
-        kind = await find_kind(self._store, login.account, place)
         method = scope["method"]
+        making = None if method in MAKING else self._making
+        kind = await find_kind(self._store, login, place, making)
         handler = _METHODS.get(method)
         if handler is None:
             return allow.not_allowed(place.level)
-        if place.level is Level.NOWHERE and method not in ("MKCOL", "MKCALENDAR"):
+        if place.level is Level.NOWHERE and method not in MAKING:
             return missing()
         return await handler(
             Request(

@@ -108,12 +108,19 @@ def _as_its_body_says(kind: str, row: RecordRow) -> RecordRow:
     if kind not in KINDS or not row.record.collection or row.body is None:
         return row
     try:
-        uid, _, component, media_type, span = KINDS[kind].parse(row.body)
+        item = KINDS[kind].parse(row.body)
     except BadItem:
         return row
-    record = row.record._replace(uid=uid, component=component, media_type=media_type)
+    span = item.span
     return row._replace(
-        record=record._replace(starts=span.starts, ends=span.ends, exact=int(span.exact))
+        record=row.record._replace(
+            uid=item.uid,
+            component=item.component,
+            media_type=item.media_type,
+            starts=span.starts,
+            ends=span.ends,
+            exact=int(span.exact),
+        )
     )
 
 

@@ -6,18 +6,23 @@ and no two in a home have one name. So
     a path above the homes, or a home itself    says nothing of what there is: any open shelf will
                                                 do
     a collection that an open shelf has         that shelf
+    the first one of a shelf that has had none  begins now: a device may know it from a tail that
+                                                is lost, and takes 404 for its deletion
     one that none of them has                   503 while any of them is closed: it may be there
     what is in a home, all of it                503 while any of them is closed
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from stillhere.errors import Closed
 from stillhere.kinds import KINDS
 from stillhere.protocols.dav.grammar.paths import Home, Place
-from stillhere.store import Store
+from stillhere.store import Login, Store
+from stillhere.store.accounts import begin
 
 _COLLECTIONS = {Home.ADDRESSBOOKS: "ADDRESSBOOK", Home.CALENDARS: "CALENDAR"}
 KINDS_IN: dict[Home, tuple[str, ...]] = {
@@ -27,15 +32,20 @@ KINDS_IN: dict[Home, tuple[str, ...]] = {
 """The kinds whose collections a home has, in its order."""
 
 
-async def find_kind(store: Store, account: bytes, place: Place) -> str:
+async def find_kind(store: Store, login: Login, place: Place, making: asyncio.Lock | None) -> str:
     """The kind of the open shelf that a path leads to; where there is nothing of that name, the
-    first kind of its home. Raises Closed, and what halts the core."""
+    first kind of its home. ``making`` is None for a request that makes a collection itself.
+
+    Raises Closed, what halts the core, and what keeps a first collection from being made."""
     if place.home is None:
-        return await _enter_any(store, account, tuple(KINDS))
+        return await _enter_any(store, login.account, tuple(KINDS))
     kinds = KINDS_IN[place.home]
     if not place.collection or len(kinds) == 1:
-        return await _enter_any(store, account, kinds)
-    return await find_collection(store, account, place) or kinds[0]
+        return await _enter_any(store, login.account, kinds)
+    found = await find_collection(store, login.account, place)
+    if found is None and making is not None:
+        found = await _begin_first(store, login, place, making)
+    return found or kinds[0]
 
 
 async def find_collection(store: Store, account: bytes, place: Place) -> str | None:
@@ -54,6 +64,27 @@ async def find_collection(store: Store, account: bytes, place: Place) -> str | N
                 return kind
     if closed is not None:
         raise closed
+    return None
+
+
+async def _begin_first(
+    store: Store, login: Login, place: Place, making: asyncio.Lock
+) -> str | None:
+    assert place.home is not None
+    for name in KINDS_IN[place.home]:
+        kind = KINDS[name]
+        if place.collection != kind.first[0]:
+            continue
+        with store.read(login.account, name) as shelf:
+            if shelf.position(""):
+                return None
+        async with making:
+            if await find_collection(store, login.account, place) is None:
+                write = partial(begin, kind)
+                await asyncio.wrap_future(
+                    store.write(login.account, name, write, device=login.device)
+                )
+        return name
     return None
 
 

@@ -4,7 +4,7 @@ no token                     a listing: held items are in it, unchanged, on its 
 a token that is not ours     400 with DAV:valid-sync-token
 a token of a later epoch     this core is superseded: it closes for ever (guard 4)
 a token beyond a past end    proof of a lost tail: kept as evidence, then every real change
-                             since that end
+                             since that end; 503 where the collection itself was in that tail
 otherwise                    the changes since the token; held items are not in it
 """
 
@@ -17,6 +17,7 @@ from stillhere.protocols.dav.grammar import sync, webdav
 from stillhere.protocols.dav.grammar.paths import Level, write_name
 from stillhere.protocols.dav.grammar.sync import SyncCollection
 from stillhere.protocols.dav.handlers.answer import (
+    HELD_RETRY_S,
     Answer,
     missing,
     multistatus,
@@ -27,7 +28,17 @@ from stillhere.protocols.dav.handlers.bounds import Bounds
 from stillhere.protocols.dav.handlers.items import give_whole, item_writer
 from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.request import Request
-from stillhere.store import LOST_TAIL, BadToken, Collection, Record, Shelf, State, epoch_of
+from stillhere.protocols.dav.handlers.shelves import KINDS_IN
+from stillhere.store import (
+    LOST_TAIL,
+    BadToken,
+    Collection,
+    Record,
+    Shelf,
+    ShelfWrite,
+    State,
+    epoch_of,
+)
 
 FEW = 100
 """Changes that are answered at once, and read together; more are answered in a thread."""
@@ -56,6 +67,8 @@ async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
     if not asked.token:
         return await request.read_long(lambda shelf: _list(request, shelf, asked))
     account, name = request.seat.login.account, request.place.collection
+    if request.read(lambda shelf: shelf.record("", name)) is None:
+        return await _answer_nothing(request, asked)
     try:
         since = request.store.tokens.read(account, request.kind, name, asked.token)
     except BadToken:
@@ -72,6 +85,49 @@ async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
         await request.write(lambda shelf: shelf.note(LOST_TAIL, detail))
         since = found.end
     return await request.read_long(lambda shelf: _delta(request, shelf, asked, since))
+
+
+async def _answer_nothing(request: Request, asked: SyncCollection) -> Answer:
+    """404 for a collection that there never was, or that was deleted; 503 for one that a token
+    proves to have been in a lost tail: nobody knows what became of it since."""
+    account, name, home = request.seat.login.account, request.place.collection, request.place.home
+    assert home is not None
+    for kind in KINDS_IN[home]:
+        try:
+            since = request.store.tokens.read(account, kind, name, asked.token)
+        except BadToken:
+            continue
+        about = request.of_kind(kind)
+        try:
+            lost = about.read(lambda shelf: _find_lost(request, shelf, since))  # noqa: B023
+        except Superseded:
+            request.store.close_superseded()
+            return unavailable("another core of this service has later changes", 3600)
+        if lost is None:
+            return missing()
+        detail: dict[str, str | int] = {"collection": name, "token": since, "end": lost.end}
+        await about.write(lambda shelf: _note_once(shelf, detail))  # noqa: B023
+        return unavailable(
+            "nothing of this collection was found yet; that there was one is proven",
+            HELD_RETRY_S,
+            safe="your device still has its copy, and keeps it",
+            hint="tell whoever runs this service",
+            reason="lost tail",
+        )
+    return missing()
+
+
+def _find_lost(request: Request, shelf: Shelf, since: int) -> LostTail | None:
+    """What a token proves to be missing of a collection that is not there and was not deleted."""
+    name = request.place.collection
+    if any(record.href == name for record in shelf.changes("", 0).records):
+        return None
+    return find_lost_tail(shelf, request.store.epoch, since)
+
+
+def _note_once(shelf: ShelfWrite, detail: dict[str, str | int]) -> None:
+    if not shelf.has_noted(LOST_TAIL, detail):
+        shelf.note(LOST_TAIL, detail)
 
 
 def find_lost_tail(shelf: Shelf, epoch: int, since: int) -> LostTail | None:
