@@ -187,6 +187,22 @@ def test_a_copy_that_comes_back_while_a_recovery_goes_on_is_only_read(
     assert written == (str(worn.place),)
 
 
+def test_a_copy_that_was_sealed_and_can_be_written_no_more_is_not_said_to_be_unsealed(
+    worn: Worn, tmp_path: Path
+) -> None:
+    worn = copied(worn)
+    (shut,) = worn.more
+    worn.recovery(tmp_path / "home", Told()).begin().close()
+    shutil.rmtree(shut / "probe", ignore_errors=True)
+    (shut / "probe").write_bytes(b"nothing can be made below a file")
+    told, outcome, written = recover(worn, tmp_path / "home")
+    assert outcome == WHOLE
+    assert written == (str(worn.place),)
+    assert read_writers(open_vault(Directory(shut)), worn.epoch)[-1].seal
+    assert told.of("sealed")[0]["not_sealed"] == []
+    assert told.of("sealed")[0]["behind"] == [str(shut)]
+
+
 def test_one_place_by_two_names_is_not_recovered_into_two_copies(
     worn: Worn, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@
     behind      an epoch has not begun there, or segments are missing at the end: a recovery from
                 it alone would be refused, or lack what was acknowledged since
     late        it came back while a recovery went on whose epoch has not begun there
+    spent       it was sealed with the others, and could not be written when the recovery went on
 
 Each is sealed by itself where its own journal ends, if it can be written, and none is one of the
 core's copies until it is added again.
@@ -102,13 +103,15 @@ def complete(vault: Vault, name: str) -> None:
 
 def seal_left(checked: Checked, epoch: int) -> None:
     """Seal every copy that is only read, where its own journal ends, if it can be written: a core
-    that works with it alone ends there all the same."""
+    that works with it alone ends there all the same. One that was sealed with the others, before
+    it could be written no more, has its seal."""
     copies = checked.vault.backend
     if isinstance(copies, Copies):
         for copy in copies.copies:
             if copy not in copies.written and copy.place not in checked.behind:
                 with suppress(StillhereError, Exists):
-                    _seal_alone(checked, copy, epoch)
+                    if not _begun_there(copy, epoch):
+                        _seal_alone(checked, copy, epoch)
                     checked.behind.append(copy.place)
 
 
