@@ -101,7 +101,7 @@ def _write_bare(folder: Path, changes: int) -> float:
         sql.execute("BEGIN IMMEDIATE")
         sql.execute(
             "INSERT OR REPLACE INTO records VALUES (1, 'contacts', ?, ?, 0, ?, 'VCARD',"
-            " 'text/vcard', ?, ?, ?, ?)",
+            " 'text/vcard', ?, ?, ?, 0, 0, 1, ?)",
             (href, number, href, len(card), card[:32], number, card),
         )
         sql.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""Ten rounds of the crash harness: kill the real server, come back, miss nothing."""
+"""Six rounds of the crash harness: kill the real server, come back, miss nothing."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HARNESS = Path(__file__).parents[1] / "crash.py"
-ROUNDS = 10
+ROUNDS = 6
 
 
 @pytest.mark.slow

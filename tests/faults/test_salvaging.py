@@ -173,7 +173,7 @@ def test_what_was_closed_opens_with_what_the_file_has_beside_the_server(tmp_path
         assert recovery.wait_for("salvaged")["on_closed"] == 4
         assert answered(recovery, *core.logins) == 503
         code, words = core.ask("accept", "ana", "--salvage", str(file))
-        assert (code, words) == (0, "contacts of ana is open with 2 records\n")
+        assert (code, words) == (0, "contacts of ana is open with 2 contacts\n")
         with closing(Phone(recovery, *core.logins)) as phone:
             assert sorted(phone.sync()[1]) == ["one", "two"]
             assert phone.card("one") == "hello"
