@@ -13,7 +13,8 @@ with nothing else to do: today's table with its indexes, its page size and pragm
 of shelves that a recovery loads one by one. Only the inserts are timed.
 
 Then the same for a vault that has everybody's events, to-dos and notes as well: what they add to
-the contacts stage, which comes before theirs.
+the contacts stage, which comes before theirs, and to the time until everybody has contacts, which
+comes after the proof of all that there is.
 
 What the pages put off is measured too (pages.py): the first write to a shelf and the next one,
 and reads of a shelf that is a page and of the same in rows.
@@ -111,6 +112,8 @@ def _measure_beside(fuller: Vault, options: Options, alone: dict[str, float]) ->
     return {
         "with_all_kinds_contacts_stage_s": contacts["seconds"],
         "with_all_kinds_to_alone": contacts["seconds"] / seconds,
+        "with_all_kinds_contacts_s": float(contacts["at_s"]),
+        "with_all_kinds_contacts_s_to_alone": contacts["at_s"] / alone["contacts_s"],
         "with_all_kinds_whole_s": float(events["whole"]["at_s"]),
         "with_all_kinds_records": float(events["whole"]["records"]),
     }
