@@ -23,8 +23,9 @@ from stillhere.protocols.dav.grammar.calendar_data import (
     read_time_range,
 )
 from stillhere.protocols.dav.grammar.dialect import Multiget, Unsupported, read_hrefs
+from stillhere.protocols.dav.grammar.filters import conditions, text
 from stillhere.protocols.dav.grammar.webdav import Wanted, read_nresults, read_wanted
-from stillhere.protocols.dav.grammar.xml import CAL, BadXML, children, serialize
+from stillhere.protocols.dav.grammar.xml import CAL, BadXML, serialize
 
 SUPPORTED_FILTER = f"{CAL}supported-filter"
 SUPPORTED_COLLATION = f"{CAL}supported-collation"
@@ -94,9 +95,9 @@ def read_free_busy_query(root: _Element) -> TimeRange:
 
 
 def _read_filter(node: _Element) -> CompFilter:
-    conditions = list(node.iter(_COMP_FILTER, _PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
-    texts = sum(len(_text(one)) for one in conditions if one.tag == _TEXT_MATCH)
-    if len(conditions) > MAX_CONDITIONS or texts > MAX_TEXT:
+    found = list(node.iter(_COMP_FILTER, _PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
+    texts = sum(len(text(one)) for one in found if one.tag == _TEXT_MATCH)
+    if len(found) > MAX_CONDITIONS or texts > MAX_TEXT:
         raise BadXML(
             f"a filter has at most {MAX_CONDITIONS} conditions, and {MAX_TEXT} characters in them",
             hint="ask in several requests",
@@ -155,7 +156,7 @@ def _read_text_match(node: _Element) -> TextMatch:
     negate = str(node.get("negate-condition", "no"))
     if negate not in ("yes", "no"):
         raise BadXML("negate-condition is yes or no")
-    return TextMatch(_text(node), collation=collation, negate=negate == "yes")
+    return TextMatch(text(node), collation=collation, negate=negate == "yes")
 
 
 def _read_range(inside: list[_Element]) -> TimeRange | None:
@@ -180,15 +181,7 @@ def _read_name(node: _Element) -> str:
 
 
 def _inside(node: _Element, *tags: str) -> Iterator[_Element]:
-    """The conditions in a filter. To leave one out would answer another question."""
+    """The conditions in a filter, all of which have to hold."""
     if str(node.get("test", "allof")) != "allof":
         raise Unsupported(SUPPORTED_FILTER, serialize(node), "every condition has to hold here")
-    for child in children(node):
-        if child.tag not in tags:
-            shown = "" if node.tag == _FILTER else serialize(node)
-            raise Unsupported(SUPPORTED_FILTER, shown, f"{child.tag!s} is not known")
-        yield child
-
-
-def _text(node: _Element) -> str:
-    return "".join(node.itertext())
+    return conditions(node, *tags)

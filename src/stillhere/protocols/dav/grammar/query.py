@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from lxml.etree import _Element
@@ -12,10 +11,10 @@ from stillhere.kinds.collation import COLLATIONS, UNICODE
 from stillhere.kinds.search import Filter, How, ParamFilter, PropFilter, TextMatch
 from stillhere.protocols.dav.grammar.carddav import check_address_data
 from stillhere.protocols.dav.grammar.dialect import Unsupported
+from stillhere.protocols.dav.grammar.filters import conditions, text
 from stillhere.protocols.dav.grammar.webdav import Wanted, read_nresults, read_wanted
-from stillhere.protocols.dav.grammar.xml import BadXML, C, children, serialize
+from stillhere.protocols.dav.grammar.xml import BadXML, C
 
-SUPPORTED_FILTER = f"{C}supported-filter"
 SUPPORTED_COLLATION = f"{C}supported-collation"
 
 MAX_CONDITIONS = 100
@@ -55,14 +54,14 @@ def read_query(root: _Element) -> Query:
 
 
 def _read_filter(node: _Element) -> Filter:
-    conditions = list(node.iter(_PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
-    texts = sum(len(_text(one)) for one in conditions if one.tag == _TEXT_MATCH)
-    if len(conditions) > MAX_CONDITIONS or texts > MAX_TEXT:
+    found = list(node.iter(_PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
+    texts = sum(len(text(one)) for one in found if one.tag == _TEXT_MATCH)
+    if len(found) > MAX_CONDITIONS or texts > MAX_TEXT:
         raise BadXML(
             f"a filter has at most {MAX_CONDITIONS} conditions, and {MAX_TEXT} characters in them",
             hint="ask in several requests",
         )
-    properties = tuple(map(_read_prop_filter, _inside(node, _PROP_FILTER)))
+    properties = tuple(map(_read_prop_filter, conditions(node, _PROP_FILTER)))
     return Filter(_read_test(node), properties)
 
 
@@ -70,7 +69,7 @@ def _read_prop_filter(node: _Element) -> PropFilter:
     group, name = _read_name(node)
     tests: list[TextMatch | ParamFilter] = []
     defined = True
-    for child in _inside(node, _TEXT_MATCH, _PARAM_FILTER, _IS_NOT_DEFINED):
+    for child in conditions(node, _TEXT_MATCH, _PARAM_FILTER, _IS_NOT_DEFINED):
         if child.tag == _TEXT_MATCH:
             tests.append(_read_text_match(child))
         elif child.tag == _PARAM_FILTER:
@@ -84,7 +83,7 @@ def _read_prop_filter(node: _Element) -> PropFilter:
 
 def _read_param_filter(node: _Element) -> ParamFilter:
     group, name = _read_name(node)
-    inside = list(_inside(node, _TEXT_MATCH, _IS_NOT_DEFINED))
+    inside = list(conditions(node, _TEXT_MATCH, _IS_NOT_DEFINED))
     if group or len(inside) > 1:
         raise BadXML("a CARDDAV:param-filter has a name, and one condition at most")
     if not inside:
@@ -103,7 +102,7 @@ def _read_text_match(node: _Element) -> TextMatch:
         raise Unsupported(SUPPORTED_COLLATION, detail=f"known are {', '.join(COLLATIONS)}")
     how = _read_choice(node, "match-type", "contains", *_HOW)
     negate = _read_choice(node, "negate-condition", "no", "yes") == "yes"
-    return TextMatch(_text(node), _HOW[how], collation, negate)
+    return TextMatch(text(node), _HOW[how], collation, negate)
 
 
 def _read_test(node: _Element) -> bool:
@@ -124,16 +123,3 @@ def _read_name(node: _Element) -> tuple[str, str]:
     if name is None:
         raise BadXML("a filter has no name, or one that no property or parameter can have")
     return (name["group"] or "").upper(), name["name"].upper()
-
-
-def _inside(node: _Element, *tags: str) -> Iterator[_Element]:
-    """The conditions in a filter. To leave one out would answer another question."""
-    for child in children(node):
-        if child.tag not in tags:
-            shown = "" if node.tag == _FILTER else serialize(node)
-            raise Unsupported(SUPPORTED_FILTER, shown, f"{child.tag!s} is not known")
-        yield child
-
-
-def _text(node: _Element) -> str:
-    return "".join(node.itertext())
