@@ -109,16 +109,7 @@ def _calendars(number: int) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 def _write_items(kind: str, items: list[tuple[str, bytes]], shelf: ShelfWrite) -> None:
     begin(KINDS[kind], shelf)
     for href, body in items:
-        item = KINDS[kind].parse(body)
-        shelf.put(
-            KINDS[kind].first[0],
-            href,
-            body,
-            uid=item.uid,
-            component=item.component,
-            media_type=item.media_type,
-            span=item.span,
-        )
+        shelf.put_item(KINDS[kind].first[0], href, body, KINDS[kind].parse(body))
 
 
 def _write_cards(cards: list[tuple[str, bytes]]) -> Callable[[ShelfWrite], None]:

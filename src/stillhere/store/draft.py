@@ -11,7 +11,7 @@ from itertools import count
 import msgspec
 
 from stillhere.errors import BadInput, NotFound
-from stillhere.kinds.item import NO_SPAN, Span
+from stillhere.kinds.item import NO_SPAN, Item, Span
 from stillhere.store.pages import settle
 from stillhere.store.records import (
     GIVEN_UP,
@@ -74,6 +74,18 @@ class ShelfWrite(RowShelf):
         if self._row.held:
             self._heal_twins(digest, body, except_for=(collection, href))
         return record
+
+    def put_item(self, collection: str, href: str, body: bytes, item: Item) -> Record:
+        """Store a body as its kind has read it."""
+        return self.put(
+            collection,
+            href,
+            body,
+            uid=item.uid,
+            component=item.component,
+            media_type=item.media_type,
+            span=item.span,
+        )
 
     def delete(self, collection: str, href: str) -> int:
         """Delete a present or held record and leave its tombstone; returns that one's position."""

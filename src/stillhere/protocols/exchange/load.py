@@ -86,17 +86,8 @@ class _Target:
         steps = plan(pieces, self._known, self._taken)
         for piece, href, _ in steps.steps:
             shelf.whence = f"an import of {Path(piece.source).name}"
-            item = piece.item
-            record = shelf.put(
-                self._name,
-                href,
-                piece.body,
-                uid=item.uid,
-                component=item.component,
-                media_type=item.media_type,
-                span=item.span,
-            )
-            self._known[item.uid] = Known(href, record.digest)
+            record = shelf.put_item(self._name, href, piece.body, piece.item)
+            self._known[piece.uid] = Known(href, record.digest)
             self._taken.add(href)
             # A body that healed a held record made more changes; the next group lists anew.
             self._position = record.seq

@@ -160,16 +160,7 @@ def _write(
         elif fate is not Fate.LEAVE:
             href = name_for(piece, taken) if ours is None else ours.href
             taken.add(href)
-            item = piece.item
-            shelf.put(
-                collection,
-                href,
-                piece.body,
-                uid=item.uid,
-                component=item.component,
-                media_type=item.media_type,
-                span=item.span,
-            )
+            shelf.put_item(collection, href, piece.body, piece.item)
     return fates
 
 

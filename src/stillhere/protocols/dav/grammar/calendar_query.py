@@ -23,17 +23,12 @@ from stillhere.protocols.dav.grammar.calendar_data import (
     read_time_range,
 )
 from stillhere.protocols.dav.grammar.dialect import Multiget, Unsupported, read_hrefs
-from stillhere.protocols.dav.grammar.filters import conditions, text
+from stillhere.protocols.dav.grammar.filters import check_size, conditions, text
 from stillhere.protocols.dav.grammar.webdav import Wanted, read_nresults, read_wanted
 from stillhere.protocols.dav.grammar.xml import CAL, BadXML, serialize
 
 SUPPORTED_FILTER = f"{CAL}supported-filter"
 SUPPORTED_COLLATION = f"{CAL}supported-collation"
-
-MAX_CONDITIONS = 100
-"""Filters and text matches of one query."""
-MAX_TEXT = 10_000
-"""Characters of all texts of one query together."""
 
 _FILTER = f"{CAL}filter"
 _COMP_FILTER = f"{CAL}comp-filter"
@@ -95,13 +90,7 @@ def read_free_busy_query(root: _Element) -> TimeRange:
 
 
 def _read_filter(node: _Element) -> CompFilter:
-    found = list(node.iter(_COMP_FILTER, _PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
-    texts = sum(len(text(one)) for one in found if one.tag == _TEXT_MATCH)
-    if len(found) > MAX_CONDITIONS or texts > MAX_TEXT:
-        raise BadXML(
-            f"a filter has at most {MAX_CONDITIONS} conditions, and {MAX_TEXT} characters in them",
-            hint="ask in several requests",
-        )
+    check_size(node)
     inside = list(_inside(node, _COMP_FILTER))
     if len(inside) != 1:
         raise invalid("a filter has one comp-filter")

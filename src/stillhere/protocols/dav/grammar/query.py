@@ -11,16 +11,11 @@ from stillhere.kinds.collation import COLLATIONS, UNICODE
 from stillhere.kinds.search import Filter, How, ParamFilter, PropFilter, TextMatch
 from stillhere.protocols.dav.grammar.carddav import check_address_data
 from stillhere.protocols.dav.grammar.dialect import Unsupported
-from stillhere.protocols.dav.grammar.filters import conditions, text
+from stillhere.protocols.dav.grammar.filters import check_size, conditions, text
 from stillhere.protocols.dav.grammar.webdav import Wanted, read_nresults, read_wanted
 from stillhere.protocols.dav.grammar.xml import BadXML, C
 
 SUPPORTED_COLLATION = f"{C}supported-collation"
-
-MAX_CONDITIONS = 100
-"""Property filters, parameter filters and text matches of one query."""
-MAX_TEXT = 10_000
-"""Characters of all texts of one query together."""
 
 _FILTER = f"{C}filter"
 _PROP_FILTER = f"{C}prop-filter"
@@ -54,13 +49,7 @@ def read_query(root: _Element) -> Query:
 
 
 def _read_filter(node: _Element) -> Filter:
-    found = list(node.iter(_PROP_FILTER, _PARAM_FILTER, _TEXT_MATCH))
-    texts = sum(len(text(one)) for one in found if one.tag == _TEXT_MATCH)
-    if len(found) > MAX_CONDITIONS or texts > MAX_TEXT:
-        raise BadXML(
-            f"a filter has at most {MAX_CONDITIONS} conditions, and {MAX_TEXT} characters in them",
-            hint="ask in several requests",
-        )
+    check_size(node)
     properties = tuple(map(_read_prop_filter, conditions(node, _PROP_FILTER)))
     return Filter(_read_test(node), properties)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
-from stillhere.kinds import KINDS
 from stillhere.protocols.dav.grammar import webdav
 from stillhere.protocols.dav.grammar.paths import Home, Level
 from stillhere.protocols.dav.grammar.webdav import Wanted
@@ -15,9 +13,8 @@ from stillhere.protocols.dav.handlers.items import item_writer
 from stillhere.protocols.dav.handlers.live import Subject
 from stillhere.protocols.dav.handlers.properties import describe
 from stillhere.protocols.dav.handlers.request import Request
-from stillhere.protocols.dav.handlers.shelves import enter_all
+from stillhere.protocols.dav.handlers.shelves import begin_first, enter_all
 from stillhere.store import Shelf
-from stillhere.store.accounts import begin
 
 
 async def propfind(request: Request) -> Answer:
@@ -58,24 +55,14 @@ async def _in_home(request: Request) -> list[Subject]:
     assert home is not None
     kinds = await enter_all(request.store, request.seat.login.account, home)
     shelves = [request.of_kind(kind) for kind in kinds]
-    if blank := [about for about in shelves if not about.read(lambda shelf: shelf.position(""))]:
-        async with request.making:
-            for about in blank:
-                await _begin(about, shelves)
+    for about in shelves:
+        if not about.read(lambda shelf: shelf.position("")):
+            await begin_first(about.store, about.seat.login, home, about.kind, about.making)
     return [
         Subject(about, Level.COLLECTION, home, each)
         for about in shelves
         for each in about.read(lambda shelf: shelf.collections())
     ]
-
-
-async def _begin(request: Request, shelves: list[Request]) -> None:
-    """Have the first collection on a shelf that has had none, when a device looks there for the
-    first time; unless another shelf of its home has one of that name."""
-    kind = KINDS[request.kind]
-    name, _ = kind.first
-    if not any(about.read(lambda shelf: shelf.record("", name)) for about in shelves):
-        await request.write(partial(begin, kind))
 
 
 def _collection(request: Request, shelf: Shelf, wanted: Wanted, depth: int) -> Answer:

@@ -102,16 +102,7 @@ def _allowed(current: Record | None, upload: Upload) -> bool:
 
 
 def _keep(shelf: ShelfWrite, upload: Upload, href: str) -> Record:
-    item = upload.item
-    return shelf.put(
-        upload.collection,
-        href,
-        upload.body,
-        uid=item.uid,
-        component=item.component,
-        media_type=item.media_type,
-        span=item.span,
-    )
+    return shelf.put_item(upload.collection, href, upload.body, upload.item)
 
 
 def _heal_elsewhere(shelf: ShelfWrite, upload: Upload, held: Record) -> Answer:

@@ -20,7 +20,7 @@ from functools import partial
 
 from stillhere.errors import Closed
 from stillhere.kinds import KINDS
-from stillhere.protocols.dav.grammar.paths import Home, Place
+from stillhere.protocols.dav.grammar.paths import Home, Level, Place
 from stillhere.store import Login, Store
 from stillhere.store.accounts import begin
 
@@ -78,14 +78,22 @@ async def _begin_first(
         with store.read(login.account, name) as shelf:
             if shelf.position(""):
                 return None
-        async with making:
-            if await find_collection(store, login.account, place) is None:
-                write = partial(begin, kind)
-                await asyncio.wrap_future(
-                    store.write(login.account, name, write, device=login.device)
-                )
+        await begin_first(store, login, place.home, name, making)
         return name
     return None
+
+
+async def begin_first(
+    store: Store, login: Login, home: Home, name: str, making: asyncio.Lock
+) -> None:
+    """Have the first collection of a kind on a shelf that has had none, unless another shelf of
+    its home has one of that name."""
+    kind = KINDS[name]
+    place = Place(Level.COLLECTION, home, login.name, kind.first[0])
+    async with making:
+        if await find_collection(store, login.account, place) is None:
+            written = store.write(login.account, name, partial(begin, kind), device=login.device)
+            await asyncio.wrap_future(written)
 
 
 async def enter_all(store: Store, account: bytes, home: Home) -> tuple[str, ...]:

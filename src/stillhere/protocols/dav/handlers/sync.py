@@ -48,6 +48,10 @@ class Superseded(Exception):
     """This core is not the one that knows most."""
 
 
+class NoCollection(Exception):
+    """There is no collection of the name that is asked for."""
+
+
 class LostTail(NamedTuple):
     """A device knows of changes of a past epoch that no recovery has found; it ended at ``end``."""
 
@@ -67,14 +71,16 @@ async def sync_collection(request: Request, asked: SyncCollection) -> Answer:
     if not asked.token:
         return await request.read_long(lambda shelf: _list(request, shelf, asked))
     account, name = request.seat.login.account, request.place.collection
-    if request.read(lambda shelf: shelf.record("", name)) is None:
-        return await _answer_nothing(request, asked)
     try:
         since = request.store.tokens.read(account, request.kind, name, asked.token)
     except BadToken:
+        if request.read(lambda shelf: shelf.record("", name)) is None:
+            return await _answer_nothing(request, asked)
         return precondition(400, sync.VALID_SYNC_TOKEN)
     try:
         found = request.read(lambda shelf: _look(request, shelf, asked, since))
+    except NoCollection:
+        return await _answer_nothing(request, asked)
     except Superseded:
         request.store.close_superseded()
         return unavailable("another core of this service has later changes", 3600)
@@ -147,7 +153,9 @@ def find_lost_tail(shelf: Shelf, epoch: int, since: int) -> LostTail | None:
 def _look(
     request: Request, shelf: Shelf, asked: SyncCollection, since: int
 ) -> Answer | LostTail | None:
-    """The answer when it is short; None when it may be long."""
+    """The answer when it is short; None when it may be long. Raises NoCollection, Superseded."""
+    if shelf.record("", request.place.collection) is None:
+        raise NoCollection
     lost = find_lost_tail(shelf, request.store.epoch, since)
     if lost is None and shelf.last_seq - since <= FEW:
         return _delta(request, shelf, asked, since)
